@@ -1,0 +1,83 @@
+// The extension gpukeras._native. Each binding checks what C++ cannot see (contiguous, writeable, the exact
+// dtype), then calls csrc/cpu with pointers and sizes, the GIL released.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <stdexcept>
+#include <string>
+
+#include "../cpu/isa.h"
+#include "../cpu/parallel.h"
+#include "../cpu/random.h"
+
+namespace py = pybind11;
+namespace cpu = gpukeras::cpu;
+
+namespace {
+
+template <typename T>
+using Array = py::array_t<T, py::array::c_style>;
+
+// An array is written in place or refused: a silent copy would leave the caller's buffer unfilled.
+template <typename T>
+T* writable(Array<T>& out, const char* function) {
+    if (!out.writeable()) {
+        throw std::invalid_argument(std::string(function) + ": 'out' is read-only; pass a writeable array");
+    }
+    return out.mutable_data();
+}
+
+void bind_random(py::module_& m) {
+    m.def(
+        "philox_fill_uint32",
+        [](Array<uint32_t> out, uint64_t seed, uint64_t stream) {
+            uint32_t* data = writable(out, "philox_fill_uint32");
+            const size_t count = static_cast<size_t>(out.size());
+            py::gil_scoped_release release;
+            cpu::philox_fill_uint32(data, count, seed, stream);
+        },
+        py::arg("out").noconvert(), py::arg("seed"), py::arg("stream"),
+        "Fills a C-contiguous uint32 array with the words of Philox 4x32-10.");
+    m.def(
+        "philox_fill_uniform",
+        [](Array<float> out, uint64_t seed, uint64_t stream, float low, float high) {
+            float* data = writable(out, "philox_fill_uniform");
+            const size_t count = static_cast<size_t>(out.size());
+            py::gil_scoped_release release;
+            cpu::philox_fill_uniform(data, count, seed, stream, low, high);
+        },
+        py::arg("out").noconvert(), py::arg("seed"), py::arg("stream"), py::arg("low") = 0.0f,
+        py::arg("high") = 1.0f, "Fills a C-contiguous float32 array with numbers uniform in [low, high).");
+    m.def(
+        "philox_fill_normal",
+        [](Array<float> out, uint64_t seed, uint64_t stream, float mean, float stddev) {
+            float* data = writable(out, "philox_fill_normal");
+            const size_t count = static_cast<size_t>(out.size());
+            py::gil_scoped_release release;
+            cpu::philox_fill_normal(data, count, seed, stream, mean, stddev);
+        },
+        py::arg("out").noconvert(), py::arg("seed"), py::arg("stream"), py::arg("mean") = 0.0f,
+        py::arg("stddev") = 1.0f, "Fills a C-contiguous float32 array with normal numbers (Box-Muller).");
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_native, m) {
+    m.doc() = "Native CPU kernels of gpukeras.";
+    m.def(
+        "build_info",
+        [] {
+            py::dict info;
+            info["compiler"] = GPUKERAS_COMPILER;
+            info["isa"] = cpu::isa_name(cpu::chosen_isa());
+#if defined(_OPENMP)
+            info["openmp"] = true;
+#else
+            info["openmp"] = false;
+#endif
+            info["threads"] = cpu::max_threads();
+            return info;
+        },
+        "What this extension was built with and what it uses on this processor.");
+    bind_random(m);
+}
