@@ -51,8 +51,8 @@ class CMakeBuild(build_ext):
         if isinstance(error, subprocess.CalledProcessError):
             reason = f"'{' '.join(map(str, error.cmd[:2]))} ...' failed with exit code {error.returncode}"
         notice = (
-            f"gpukeras: built without its native CPU engine ({reason}). Everything works on the NumPy engine; "
-            "for more speed install a C++17 compiler and reinstall.\n"
+            f"gpukeras: built without its native CPU engine ({reason}). Everything works on the NumPy "
+            "engine; for more speed install a C++17 compiler and reinstall.\n"
         )
         # Nothing is left to install or to copy beside the sources.
         self.extensions = []
@@ -85,4 +85,7 @@ class CMakeBuild(build_ext):
             shutil.copyfile(built, target)
 
 
-setup(ext_modules=[Extension("gpukeras._native", sources=[], optional=True)], cmdclass={"build_ext": CMakeBuild})
+setup(
+    ext_modules=[Extension("gpukeras._native", sources=[], optional=True)],
+    cmdclass={"build_ext": CMakeBuild},
+)
