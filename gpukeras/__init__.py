@@ -1,0 +1,3 @@
+"""Keras 2.2 on NumPy and CUDA, without TensorFlow."""
+
+__version__ = "2.2.4"

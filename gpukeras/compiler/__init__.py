@@ -1,0 +1,1 @@
+"""Graph and concrete shapes in, a static plan of kernel calls out."""

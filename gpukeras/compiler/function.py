@@ -1,0 +1,147 @@
+"""Compiled functions: a plan per set of input shapes, the least recently used dropped first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from threading import RLock
+from typing import Any
+
+import numpy as np
+
+from ..graph import tensor as graph_tensor
+from ..graph.tensor import Constant, Placeholder, Tensor, Variable
+from ..runtime.device import Device, default_device
+from ..runtime.feed import Rows
+from .interpreter import Interpreter
+from .lowering import DynamicShape
+from .plan import Plan
+from .program import Program
+
+MAX_PLANS = 64  # a text generator feeds one shape per length; beyond this the oldest plan is made anew
+
+
+class Function:
+    """Outputs and updates as a callable of arrays.
+
+    Arguments:
+        inputs: tensors to feed, in order; any tensors of the graph.
+        outputs: tensors to return.
+        updates: (variable, new value) pairs; all new values are computed from the old ones.
+        device: where to run; default: the first GPU, or the CPU.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+        updates: Sequence[tuple[Variable, Tensor]] = (),
+        device: Device | None = None,
+    ) -> None:
+        self.inputs = list(inputs)
+        self.outputs = list(outputs)
+        self.updates = list(updates)
+        self.device = device or default_device()
+        self._by_value = [isinstance(t, Placeholder) and t.by_value for t in self.inputs]
+        self._plans: OrderedDict[tuple[Any, ...], Plan | None] = OrderedDict()
+        self._epoch = graph_tensor.storage_epoch()
+        self._lock = RLock()
+        self._ranks = [None if t.shape is None else len(t.shape) for t in self.inputs]
+
+    def __call__(self, values: Sequence[Any]) -> list[Any]:
+        """Run on arrays, numbers or `Rows`, one per input; returns host arrays (NumPy scalars for rank 0)."""
+        if len(values) != len(self.inputs):
+            raise ValueError(
+                f"the function takes {len(self.inputs)} inputs ({', '.join(t.name for t in self.inputs)}), "
+                f"got {len(values)}"
+            )
+        arrays = [x if isinstance(x, (np.ndarray, Rows)) else _host_array(x) for x in values]
+        if any(self._by_value):
+            key: tuple[Any, ...] = tuple(
+                bool(np.any(x)) if fixed else x.shape  # type: ignore[arg-type]
+                for x, fixed in zip(arrays, self._by_value, strict=True)
+            )
+            feeds = [x for x, fixed in zip(arrays, self._by_value, strict=True) if not fixed]
+        else:
+            key = tuple([x.shape for x in arrays])
+            feeds = arrays
+        with self._lock:
+            plan = self._plan(key)
+            if plan is None:
+                return self._interpret(arrays)
+            return plan.run(feeds)
+
+    def plan(self, shapes: Sequence[Any]) -> Plan | None:
+        """The plan for these input shapes (and values of inputs fed by value); None where sizes depend on data."""
+        return self._plan(tuple(tuple(s) if isinstance(s, (list, tuple)) else s for s in shapes))
+
+    def _plan(self, key: tuple[Any, ...]) -> Plan | None:
+        plans = self._plans
+        if self._epoch != graph_tensor.storage_epoch():
+            plans.clear()
+            self._epoch = graph_tensor.storage_epoch()
+        if key in plans:
+            plans.move_to_end(key)
+            return plans[key]
+        plan = self._build(key)
+        plans[key] = plan
+        if len(plans) > MAX_PLANS:
+            plans.popitem(last=False)
+        return plan
+
+    def _build(self, key: tuple[Any, ...]) -> Plan | None:
+        feeds: dict[Tensor, tuple[int, ...]] = {}
+        known: dict[Tensor, np.ndarray] = {}
+        for tensor, part, fixed in zip(self.inputs, key, self._by_value, strict=True):
+            if fixed:
+                known[tensor] = np.asarray(part)
+            else:
+                feeds[tensor] = _fit_shape(tensor, part)
+        try:
+            return Plan(Program(self.outputs, self.updates, feeds, known), self.device)
+        except DynamicShape:
+            return None
+
+    def _interpret(self, arrays: list[Any]) -> list[Any]:
+        run = Interpreter(
+            self.device,
+            {t: x.read() if isinstance(x, Rows) else x for t, x in zip(self.inputs, arrays, strict=True)},
+        )
+        results = run.run(self.outputs + [v for _, v in self.updates])
+        host = [self.device.to_host(a) for a in results]
+        n = len(self.outputs)
+        for (var, _), value in zip(self.updates, host[n:], strict=True):
+            var.assign_value(value)
+        return [a if a.ndim else a[()] for a in host[:n]]
+
+
+def _host_array(x: Any) -> np.ndarray:
+    if isinstance(x, Tensor):
+        raise TypeError(f"cannot feed the symbolic tensor {x.name}: pass an array (K.eval(x) gives one)")
+    array = x.get() if hasattr(x, "get") and not isinstance(x, dict) else np.asarray(x)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"cannot feed {type(x).__name__} of dtype {array.dtype}: expected numbers")
+    return array
+
+
+def _fit_shape(tensor: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The fed shape, checked against the static one."""
+    static = tensor.shape
+    if static is not None and (
+        len(static) != len(shape) or any(m is not None and m != n for m, n in zip(static, shape, strict=True))
+    ):
+        raise ValueError(f"cannot feed a value of shape {shape} for {tensor.name!r}, which has shape {tuple(static)}")
+    return shape
+
+
+def evaluate(tensor: Tensor) -> np.ndarray:
+    """Value of a tensor that needs no feeds."""
+    if isinstance(tensor, Variable):
+        return tensor.numpy()
+    if isinstance(tensor, Constant):
+        return tensor.value.copy()
+    result = Function([], [tensor])([])[0]
+    return np.asarray(result)
+
+
+graph_tensor.set_evaluator(evaluate)

@@ -1,0 +1,141 @@
+"""A program bound to arrays: a flat list of calls, run at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..graph.op import Binding, Thunk
+from ..graph.tensor import Tensor
+from ..runtime.device import Device
+from ..runtime.feed import Rows
+from ..runtime.memory import Arena
+from .program import Program
+from .value import Step, Value
+
+
+class Binder:
+    """Finds the array of each value of a program and ties kernels to them.
+
+    Arguments:
+        program: what to bind.
+        device: where.
+        arena: memory of the temporaries.
+        feeds: arrays of fed tensors that the caller owns (the body of a scan); others are cut from the arena.
+        outs: arrays the caller wants outputs written to, by the outputs' root values.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        device: Device,
+        arena: Arena,
+        feeds: Mapping[Tensor, Any] | None = None,
+        outs: Mapping[Value, Any] | None = None,
+    ) -> None:
+        self.program = program
+        self.device = device
+        self.arena = arena
+        self.arrays: dict[Value, Any] = {}
+        for tensor, array in (feeds or {}).items():
+            self.arrays[program.feeds[tensor]] = array
+        self.arrays.update(outs or {})
+
+    def array(self, v: Value) -> Any:
+        """The array of a value."""
+        found = self.arrays.get(v)
+        if found is None:
+            found = self.arrays[v] = self._find(v)
+        return found
+
+    def _find(self, v: Value) -> Any:
+        program = self.program
+        if v.base is not None and v.op is not None:
+            return v.op.view(self.array(v.base), v.shape)
+        if v.kind == "var":
+            return v.variable.data
+        if v.kind == "const":
+            if v.uniform is not None:
+                return self.device.xp.broadcast_to(self._scalar(v), v.shape)
+            return self.device.asarray(v.const) if self.device.is_gpu else v.const
+        target = program.writes.get(v)
+        if target is not None:
+            return target.data
+        return self.arena.array(program.offsets[v], v.shape, v.dtype)
+
+    def _scalar(self, v: Value) -> Any:
+        return self.device.asarray(v.uniform, v.dtype)
+
+    def _input(self, step: Step, v: Value) -> Any:
+        """Array of an input; a repeated scalar stays a scalar where the kernel broadcasts anyway."""
+        if v.uniform is not None and step.op.elementwise:
+            out = step.outs[0]
+            if any(w.shape == out.shape and w.uniform is None for w in step.ins):
+                return self._scalar(v)
+        return self.array(v)
+
+    def thunks(self) -> list[Thunk]:
+        """The calls of all steps in order."""
+        calls: list[Thunk] = []
+        for step, scratch in zip(self.program.steps, self.program.scratch, strict=True):
+            ins = [self._input(step, v) for v in step.ins]
+            outs = [None if v is None else self.array(v) for v in step.outs]
+            work = [self.arena.array(offset, spec.shape, spec.dtype) for offset, spec in scratch]  # type: ignore[arg-type]
+            calls += step.op.bind(Binding(self.device.xp, ins, outs, work, step.prepared, step.where))
+        return calls
+
+
+class Plan:
+    """A program that can be run: owns its arena.
+
+    Attributes:
+        program: steps and memory layout.
+        calls: the kernels, in order; on the 'planonly' device there are none.
+    """
+
+    def __init__(self, program: Program, device: Device) -> None:
+        self.program = program
+        self.device = device
+        self.calls: list[Thunk] = []
+        self._feeds: list[Any] = []
+        self._outs: list[Any] = []
+        if not device.executes:
+            return
+        binder = Binder(program, device, Arena(device.xp, program.arena_bytes))
+        self.calls = binder.thunks()
+        self._feeds = [binder.array(v) for v in program.feeds.values()]
+        self._outs = [binder.array(v) for v in program.outputs]
+        commits = [partial(device.xp.copyto, var.data, binder.array(v)) for var, v in program.commits]
+        self._commits: list[Thunk] = list(commits)
+
+    def run(self, feeds: Sequence[Any]) -> list[Any]:
+        """Feed, execute, update; returns host copies of the outputs (NumPy scalars for rank 0).
+
+        Arguments:
+            feeds: one array or `Rows` per fed tensor, in the program's order.
+        """
+        if not self.device.executes:
+            return [None] * len(self.program.outputs)
+        for buffer, x in zip(self._feeds, feeds, strict=True):
+            if type(x) is not Rows:
+                self.device.copy_in(buffer, x)
+            elif self.device.is_gpu:
+                self.device.copy_in(buffer, x.read())
+            else:
+                x.copy_to(buffer)
+        with np.errstate(all="ignore"):
+            for call in self.calls:
+                call()
+        results = [self._read(a) for a in self._outs]
+        for commit in self._commits:
+            commit()
+        return results
+
+    def _read(self, array: Any) -> Any:
+        if self.device.is_gpu:
+            array = array.get()
+            return array if array.ndim else array[()]
+        return np.array(array) if array.ndim else array[()]

@@ -1,0 +1,195 @@
+"""A lowered function: dead steps dropped, updates placed, every buffer given its place in one arena."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..graph.dtype import as_dtype
+from ..graph.op import Spec
+from ..graph.shape import prod
+from ..graph.tensor import Tensor, Variable
+from ..ops.elementwise import Identity
+from ..runtime.memory import ArenaPlanner
+from .lowering import Lowering
+from .value import Step, Value
+
+FOREVER = 1 << 60
+
+
+class Program:
+    """Steps and memory layout for one set of shapes; holds no arrays.
+
+    Arguments:
+        outputs: tensors to compute.
+        updates: (variable, new value) pairs; every value is computed from the old values.
+        feeds: fed tensors and their concrete shapes.
+        known: values of fed tensors that the program is specialised on.
+        external: fed tensors and outputs live in arrays of the caller (the body of a scan).
+
+    Attributes:
+        steps: operations in order.  arena_bytes: size of all temporaries together.
+        offsets: place of each temporary in the arena.  writes: temporaries computed in a variable's own storage.
+        commits: (variable, value) still to be copied at the end.
+    """
+
+    def __init__(
+        self,
+        outputs: Sequence[Tensor],
+        updates: Sequence[tuple[Variable, Tensor]],
+        feeds: Mapping[Tensor, Sequence[int]],
+        known: Mapping[Tensor, np.ndarray] | None = None,
+        external: bool = False,
+    ) -> None:
+        lowering = Lowering(feeds, known)
+        self.external = external
+        self.outputs = lowering.lower(outputs)
+        targets = dict(updates)  # the last update of a variable wins
+        new = lowering.lower(list(targets.values()))
+        self.commits = [(var, self._new_value(lowering, var, value)) for var, value in zip(targets, new, strict=True)]
+        self.feeds = {t: lowering.values[t] for t in feeds}
+        self.steps = self._live(lowering.steps)
+        self.writes: dict[Value, Variable] = {}
+        self._last_use = self._lifetimes()
+        self._write_in_place()
+        self.offsets: dict[Value, int] = {}
+        self.scratch: list[list[tuple[int, Spec]]] = []
+        self.arena_bytes = self._plan_memory()
+
+    @staticmethod
+    def _new_value(lowering: Lowering, var: Variable, value: Value) -> Value:
+        value = lowering.cast(value, var.dtype)
+        if var.shape is not None and None not in var.shape and value.shape != tuple(var.shape):
+            if prod(value.shape) != 1:
+                raise ValueError(
+                    f"update of variable {var.name!r} of shape {tuple(var.shape)} got a value of shape {value.shape}"
+                )
+            value = lowering.broadcast(value, var.shape)  # type: ignore[arg-type]
+        if value.root.kind == "var":  # another variable's old content: copy it before that one changes
+            (value,) = lowering.step(Identity(), [value], [value.spec], [None])
+        return value
+
+    def _live(self, steps: list[Step]) -> list[Step]:
+        """The steps something needs."""
+        needed = {v.root for v in self.outputs} | {v.root for _, v in self.commits}
+        live = []
+        for step in reversed(steps):
+            if any(v in needed for v in step.outs):
+                live.append(step)
+                needed.update(v.root for v in step.ins)
+        live.reverse()
+        for step in live:
+            for i, v in enumerate(step.outs):
+                if v not in needed and step.op.optional_outputs:
+                    step.outs[i] = None  # type: ignore[call-overload]
+            outs = [None if v is None else v.spec for v in step.outs]
+            step.prepared = step.op.prepare_known([v.spec for v in step.ins], outs, step.known)  # type: ignore[arg-type]
+        return live
+
+    def _lifetimes(self) -> dict[Value, int]:
+        """Index of the last step that reads each root."""
+        last: dict[Value, int] = {}
+        for i, step in enumerate(self.steps):
+            for v in step.ins:
+                last[v.root] = i
+        for v in self.outputs:
+            last[v.root] = FOREVER
+        for _, v in self.commits:
+            last[v.root] = FOREVER
+        return last
+
+    def _write_in_place(self) -> None:
+        """Let a step write its variable's new value straight into the variable where no one reads the old one after."""
+        index = {step: i for i, step in enumerate(self.steps)}
+        last_read = {v.variable: i for v, i in self._last_use.items() if v.kind == "var"}
+        remaining = []
+        for var, value in self.commits:
+            step = value.step
+            if (
+                value.kind == "temp"
+                and step is not None
+                and value not in self.writes
+                and last_read.get(var, -1) <= index[step]
+                and (last_read.get(var, -1) < index[step] or _may_overwrite(step, value, var))
+            ):
+                self.writes[value] = var
+            else:
+                remaining.append((var, value))
+        self.commits = remaining
+
+    def _plan_memory(self) -> int:
+        planner = ArenaPlanner()
+        blocks: dict[Value, tuple[int, int]] = {}
+        last_use = self._last_use
+        external = set()
+        if self.external:
+            external = {v.root for v in self.outputs}
+        else:
+            for v in self.feeds.values():
+                blocks[v] = planner.allocate(v.nbytes)
+                self.offsets[v] = blocks[v][0]
+        dying: dict[int, list[Value]] = {}
+        for v, i in last_use.items():
+            dying.setdefault(i, []).append(v)
+        for v in list(blocks):
+            if v not in last_use:
+                planner.release(*blocks.pop(v))  # fed but unused: kept only so that it can be fed
+        for i, step in enumerate(self.steps):
+            for k, out in enumerate(step.outs):
+                if out is None or out in self.writes or out in external:
+                    continue
+                donor = self._donor(step, i, out, blocks) if k == 0 else None
+                blocks[out] = blocks.pop(donor) if donor is not None else planner.allocate(out.nbytes)
+                self.offsets[out] = blocks[out][0]
+            specs = step.op.scratch(
+                [v.spec for v in step.ins],
+                [None if v is None else v.spec for v in step.outs],
+                step.prepared,  # type: ignore[misc]
+            )
+            taken = [planner.allocate(prod(s.shape) * as_dtype(s.dtype).itemsize) for s in specs]  # type: ignore[arg-type]
+            self.scratch.append([(t[0], s) for t, s in zip(taken, specs, strict=True)])
+            for block in taken:
+                planner.release(*block)
+            for v in dying.get(i, ()):
+                if v in blocks:
+                    planner.release(*blocks.pop(v))
+            for out in step.outs:
+                if out is not None and out not in last_use and out in blocks:
+                    planner.release(*blocks.pop(out))
+        return planner.size
+
+    def _donor(self, step: Step, i: int, out: Value, blocks: dict[Value, tuple[int, int]]) -> Value | None:
+        """An input that dies here and whose buffer the output may take over."""
+        for k in step.op.inplace:
+            if k >= len(step.ins):
+                continue
+            candidate = step.ins[k]
+            root = candidate.root
+            if (
+                root in blocks
+                and self._last_use.get(root) == i
+                and candidate.dtype == out.dtype == root.dtype
+                and candidate.shape == out.shape
+                and root.size == out.size
+                and candidate.proto.flags.c_contiguous
+                and all(v is candidate or v.root is not root for v in step.ins)
+                and all(v is not candidate for j, v in enumerate(step.ins) if j not in step.op.inplace)
+            ):
+                return root
+        return None
+
+
+def _may_overwrite(step: Step, out: Value, var: Variable) -> bool:
+    """Whether `step` may write `out` over the variable it reads."""
+    if step.outs[0] is not out:
+        return False
+    for k, v in enumerate(step.ins):
+        root = v.root
+        if (
+            root.kind == "var"
+            and root.tensor is var
+            and (v is not root or k not in step.op.inplace or v.shape != out.shape)
+        ):
+            return False
+    return True

@@ -1,0 +1,317 @@
+"""Loops over time: a body graph, its plan bound once per step, and its reverse-mode gradient.
+
+It stands here and not in `ops`, because its kernel is a plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..graph import scope
+from ..graph.dtype import as_dtype
+from ..graph.gradient import ancestors, gradients
+from ..graph.op import Binding, Op, Partial, Spec, Thunk
+from ..graph.tensor import Constant, Node, Placeholder, Tensor, apply
+from ..runtime.device import default_device
+from .plan import Binder
+from .program import Program
+from .value import Value
+
+
+class Body:
+    """What one step computes.
+
+    Attributes:
+        seqs: stand-ins for the slices of the sequences.  states: for the states before the step.
+        consts: tensors of the outer graph the step reads, the same at every step.
+        new_states, ys: what the step returns.  draws: random tensors made inside, kept for the gradient.
+    """
+
+    def __init__(
+        self,
+        seqs: Sequence[Tensor],
+        states: Sequence[Tensor],
+        consts: Sequence[Tensor],
+        new_states: Sequence[Tensor],
+        ys: Sequence[Tensor],
+        draws: Sequence[Tensor] = (),
+    ) -> None:
+        self.seqs = list(seqs)
+        self.states = list(states)
+        self.consts = list(consts)
+        self.new_states = list(new_states)
+        self.ys = list(ys)
+        self.draws = list(draws)
+
+    @property
+    def inputs(self) -> list[Tensor]:
+        """Everything that is fed to a step."""
+        return self.seqs + self.states + self.consts
+
+    @property
+    def outputs(self) -> list[Tensor]:
+        """Everything a step returns."""
+        return self.new_states + self.ys + self.draws
+
+
+class Scan(Op):
+    """Runs a body over the first axis of sequences.
+
+    Inputs: sequences (T, ...), initial states, constants.  Outputs: final states; ys (T, ...); random draws
+    (T, ...); the states before each step (T, ...).  Outputs nobody reads are not kept.
+    """
+
+    optional_outputs = True
+
+    def __init__(self, body: Body, reverse: bool = False) -> None:
+        self.body = body
+        self.reverse = reverse
+        self.stateful = bool(body.draws)
+        first = len(body.seqs) + len(body.states)  # the learning phase is to be known inside as it is outside
+        self.shape_inputs = tuple(
+            first + i for i, t in enumerate(body.consts) if isinstance(t, Placeholder) and t.by_value
+        )
+
+    def key(self) -> Hashable:
+        return (type(self), id(self))
+
+    def infer(self, ins: Sequence[Spec], values: Sequence[Partial]) -> Sequence[Spec]:
+        body = self.body
+        n, m = len(body.seqs), len(body.states)
+        steps = ins[0].shape[0] if ins[0].shape else None
+        for spec in ins[1:n]:
+            assert spec.shape is not None
+            if steps is None:
+                steps = spec.shape[0]
+            elif spec.shape[0] is not None and spec.shape[0] != steps:
+                raise ValueError(f"scan: sequences have {steps} and {spec.shape[0]} steps; they must agree")
+        outs = self._step_specs(ins, values)
+        stacked = [Spec((steps, *s.shape), s.dtype) for s in outs[m:]]  # type: ignore[misc]
+        befores = [Spec((steps, *s.shape), s.dtype) for s in ins[n : n + m]]  # type: ignore[misc]
+        return [*outs[:m], *stacked, *befores]
+
+    def _step_specs(self, ins: Sequence[Spec], values: Sequence[Partial]) -> list[Spec]:
+        """Specs of a step's outputs, concrete when the inputs' are."""
+        if any(s.shape is None or None in s.shape for s in ins) or any(values[i] is None for i in self.shape_inputs):
+            return [t.spec() for t in self.body.outputs]
+        program = self._program(ins, values)
+        return [v.spec for v in program.outputs]
+
+    def _program(self, ins: Sequence[Spec], values: Sequence[Partial]) -> Program:
+        body = self.body
+        n = len(body.seqs)
+        known = {body.inputs[i]: np.asarray(values[i]) for i in self.shape_inputs}
+        feeds = {
+            t: s.shape[1:] if i < n else s.shape  # type: ignore[index]
+            for i, (t, s) in enumerate(zip(body.inputs, ins, strict=True))
+            if t not in known
+        }
+        return Program(body.outputs, [], feeds, known, external=True)  # type: ignore[arg-type]
+
+    def prepare_known(self, ins: Sequence[Spec], outs: Sequence[Spec | None], values: Sequence[Partial]) -> Program:
+        return self._program(ins, values)
+
+    def scratch(self, ins: Sequence[Spec], outs: Sequence[Spec | None], prepared: Program) -> Sequence[Spec]:
+        body = self.body
+        u8, n = as_dtype("uint8"), len(body.seqs)
+        specs = [Spec((prepared.arena_bytes + 128,), u8)]
+        for k, state in enumerate(ins[n : n + len(body.states)]):
+            if outs[self._before(k)] is None:  # two buffers in turn where the history is not kept
+                specs += [state, state]
+        return specs
+
+    def _before(self, k: int) -> int:
+        """Index of the output holding state k before each step."""
+        return len(self.body.outputs) + k
+
+    def bind(self, b: Binding) -> Sequence[Thunk]:
+        body, program = self.body, b.prepared
+        n, m = len(body.seqs), len(body.states)
+        seqs, init, consts = b.ins[:n], b.ins[n : n + m], b.ins[n + m :]
+        steps = seqs[0].shape[0]
+        order = range(steps - 1, -1, -1) if self.reverse else range(steps)
+        arena = _SharedArena(b.scratch[0], b.xp)
+        states = self._state_slots(b, order)
+        calls: list[Thunk] = [partial(b.xp.copyto, s[0], x) for s, x in zip(states, init, strict=True)]
+        for i, t in enumerate(order):
+            arrays = [*(x[t] for x in seqs), *(s[i] for s in states), *consts]
+            feeds = {k: a for k, a in zip(body.inputs, arrays, strict=True) if k in program.feeds}
+            targets: list[Any] = [s[i + 1] for s in states]
+            targets += [None if y is None else y[t] for y in b.outs[m : len(body.outputs)]]
+            calls += _bind_step(program, arena, feeds, targets)
+        if not steps:
+            calls += [partial(b.xp.copyto, out, x) for out, x in zip(b.outs, init, strict=False) if out is not None]
+        return calls
+
+    def _state_slots(self, b: Binding, order: range) -> list[list[Any]]:
+        """For each state, the array holding it before step 0, 1, ... and after the last one."""
+        slots = []
+        spare = iter(b.scratch[1:])
+        for k in range(len(self.body.states)):
+            history, final = b.outs[self._before(k)], b.outs[k]
+            if history is not None:
+                row = [history[t] for t in order]
+                row.append(final if final is not None else b.xp.empty_like(b.ins[len(self.body.seqs) + k]))
+            else:
+                pair = [next(spare), next(spare)]
+                row = [pair[i % 2] for i in range(len(order) + 1)]
+                if final is not None:
+                    row[-1] = final
+            slots.append(row if len(order) else [b.ins[len(self.body.seqs) + k]])
+        if not len(order):
+            return [[b.xp.empty_like(s[0])] for s in slots]
+        return slots
+
+    def grad(self, node: Node, dys: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+        """A scan the other way round over the body's own gradient."""
+        body = self.body
+        n, m = len(body.seqs), len(body.states)
+        wrt = [t for t in body.inputs if t.dtype.is_floating]
+        cots = [Placeholder(t.shape, t.dtype, "dy") for t in body.outputs]
+        for k, dy in enumerate(dys[: len(body.outputs)]):
+            if k >= m and dy is None:
+                cots[k] = None  # type: ignore[call-overload]
+        live = [(t, c) for t, c in zip(body.outputs, cots, strict=True) if c is not None and t.dtype.is_floating]
+        leaves = [*body.inputs, *body.draws]
+        found = dict(zip(wrt, gradients([t for t, _ in live], wrt, [c for _, c in live], leaves=leaves), strict=True))
+        # a state's history was read too (by another gradient): that flows in with the state's own gradient
+        seen = {k: Placeholder(body.states[k].shape, body.states[k].dtype, "dh") for k in range(m)
+                if dys[self._before(k)] is not None}  # fmt: skip
+        carried, accumulated = [], []
+        new_carry, new_acc = [], []
+        for k, state in enumerate(body.states):
+            g = found.get(state)
+            if k in seen:
+                g = seen[k] if g is None else ops.add(g, seen[k])
+            carried.append(cots[k])
+            new_carry.append(g if g is not None else ops.zeros_like(cots[k]))
+        for const in body.consts:
+            g = found.get(const)
+            if g is not None:
+                acc = Placeholder(const.shape, const.dtype, "acc")
+                accumulated.append((const, acc))
+                new_acc.append(ops.add(acc, g))
+        dxs = [(k, found[x]) for k, x in enumerate(body.seqs) if found.get(x) is not None]
+        flowing = [(k, cots[k]) for k in range(m, len(body.outputs)) if cots[k] is not None]
+        back = Body(
+            seqs=[*body.seqs, *body.states, *body.draws, *(c for _, c in flowing), *seen.values()],
+            states=[*carried, *(acc for _, acc in accumulated)],
+            consts=body.consts,
+            new_states=[*new_carry, *new_acc],
+            ys=[g for _, g in dxs],  # type: ignore[misc]
+        )
+        extra = free_tensors(back, node.id)
+        back.consts = back.consts + extra
+        finals = [dy if dy is not None else ops.zeros_like(node.outputs[k]) for k, dy in enumerate(dys[:m])]
+        outer_consts = node.inputs[n + m :]
+        index = {c: i for i, c in enumerate(body.consts)}
+        results = apply(
+            Scan(back, not self.reverse),
+            *node.inputs[:n],
+            *node.outputs[len(body.outputs) :],
+            *node.outputs[m + len(body.ys) : len(body.outputs)],
+            *(dys[k] for k, _ in flowing),
+            *(dys[self._before(k)] for k in seen),
+            *finals,
+            *(ops.zeros_like(outer_consts[index[c]]) for c, _ in accumulated),
+            *outer_consts,
+            *extra,
+        )
+        grads: list[Tensor | None] = [None] * len(node.inputs)
+        for i, (k, _) in enumerate(dxs):
+            grads[k] = results[m + len(accumulated) + i]
+        for k in range(m):
+            grads[n + k] = results[k]
+        for i, (const, _) in enumerate(accumulated):
+            grads[n + m + index[const]] = results[m + i]
+        return grads
+
+
+class _SharedArena:
+    """The arena of a body's program inside the scratch of the scan; every step uses the same bytes."""
+
+    def __init__(self, raw: Any, xp: Any) -> None:
+        address = raw.ctypes.data if xp is np else raw.data.ptr
+        self._bytes = raw[-address % 64 :]
+
+    def array(self, offset: int, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Array of `shape` whose bytes start at `offset`."""
+        dtype = np.dtype(dtype)
+        nbytes = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+        return self._bytes[offset : offset + nbytes].view(dtype).reshape(shape)
+
+
+def _bind_step(program: Program, arena: Any, feeds: dict[Tensor, Any], targets: list[Any]) -> list[Thunk]:
+    """Calls of one step; outputs that are temporaries are computed where they are wanted, others copied."""
+    direct: dict[Value, Any] = {}
+    copies: list[tuple[Any, Value]] = []
+    for value, target in zip(program.outputs, targets, strict=True):
+        if value.kind == "temp" and value not in direct and target is not None:
+            direct[value] = target
+        elif target is not None:
+            copies.append((target, value))
+    unwanted = {v.root for v, t in zip(program.outputs, targets, strict=True) if t is None} - set(direct)
+    device = default_device()
+    for value in {v.root for _, v in copies} | unwanted:  # outputs have no place in the arena
+        if value.kind == "temp" and value not in direct:
+            direct[value] = device.empty(value.shape, value.dtype)
+    binder = Binder(program, device, arena, feeds, direct)
+    calls = binder.thunks()
+    return [*calls, *(partial(device.xp.copyto, target, binder.array(v)) for target, v in copies)]
+
+
+def free_tensors(body: Body, since: int) -> list[Tensor]:
+    """Tensors of the outer graph that a body reads: the last ones before anything depends on the step.
+
+    Random tensors of nodes made after `since` belong to the body: they are drawn anew at every step.
+    """
+    inside = set(body.inputs) | set(body.draws)
+    bound = set(body.inputs)
+    nodes = ancestors(body.outputs, leaves=[t for t in body.inputs if t.node is not None])
+    for node in nodes:
+        if (node.op.stateful and node.id > since) or any(t in inside for t in node.inputs):
+            inside.update(node.outputs)
+    free: dict[Tensor, None] = {}
+    for node in nodes:
+        if any(t in inside for t in node.outputs):
+            free.update((t, None) for t in node.inputs if t not in inside)
+    free.update((t, None) for t in body.outputs if t not in inside)
+    return [t for t in free if t not in bound and not isinstance(t, Constant)]
+
+
+def scan(
+    fn: Callable[[list[Tensor], list[Tensor]], tuple[Sequence[Tensor], Sequence[Tensor]]],
+    seqs: Sequence[Tensor],
+    states: Sequence[Tensor] = (),
+    reverse: bool = False,
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Apply `fn` to each step of sequences in turn, carrying states along.
+
+    Arguments:
+        fn: (slices, states) -> (ys, new states); tensors of the outer graph it uses are captured.
+        seqs: at least one tensor of shape (T, ...); T may be unknown while the graph is built.
+        states: initial states; each new state must have the shape and dtype of the old.
+        reverse: walk from the last step to the first; ys stay in the order of the sequences.
+
+    Returns:
+        (ys stacked along a new first axis, final states).
+    """
+    if not seqs:
+        raise ValueError("scan needs at least one sequence to know the number of steps")
+    slices = [Placeholder(None if x.shape is None else x.shape[1:], x.dtype, "slice") for x in seqs]
+    befores = [Placeholder(s.shape, s.dtype, "state") for s in states]
+    since = scope.next_node_id()
+    ys, after = fn(list(slices), list(befores))
+    after = [ops.cast(a, s.dtype) for a, s in zip(after, states, strict=True)]
+    body = Body(slices, befores, [], list(after), list(ys))
+    body.consts = free_tensors(body, since)
+    inner = ancestors(body.outputs, leaves=body.consts)
+    body.draws = [t for node in inner if node.op.stateful and not isinstance(node.op, Scan) for t in node.outputs]
+    outs = apply(Scan(body, reverse), *seqs, *states, *body.consts)
+    m = len(befores)
+    return list(outs[m : m + len(body.ys)]), list(outs[:m])

@@ -1,0 +1,123 @@
+"""The lowered form of a graph: values of known size and the steps that compute them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from ..graph.dtype import DType
+from ..graph.op import Op, Spec
+from ..graph.shape import prod
+from ..graph.tensor import Tensor, Variable
+
+_prototypes: dict[tuple[tuple[int, ...], str], np.ndarray] = {}
+
+
+def _prototype(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """An array of this layout with no memory behind it, to ask NumPy which views are possible."""
+    key = (shape, dtype)
+    found = _prototypes.get(key)
+    if found is None:
+        if len(_prototypes) > 4096:
+            _prototypes.clear()
+        strides = [np.dtype(dtype).itemsize] * len(shape)
+        for i in range(len(shape) - 1, 0, -1):
+            strides[i - 1] = strides[i] * max(shape[i], 1)
+        found = _prototypes[key] = as_strided(np.empty(1, dtype), shape, strides)
+    return found
+
+
+class Value:
+    """One array of a plan.
+
+    Attributes:
+        kind: 'const', 'feed', 'var', 'temp' (made by a step) or 'view' (of `base`, through `op`).
+        const: the array, for constants that are not uniform.
+        uniform: the scalar all elements are known to equal, else None.
+    """
+
+    __slots__ = ("shape", "dtype", "kind", "const", "uniform", "base", "op", "tensor", "step", "_proto")
+
+    def __init__(self, shape: tuple[int, ...], dtype: DType, kind: str) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.kind = kind
+        self.const: np.ndarray | None = None
+        self.uniform: Any = None
+        self.base: Value | None = None
+        self.op: Op | None = None
+        self.tensor: Tensor | None = None
+        self.step: Step | None = None
+        self._proto: np.ndarray | None = None
+
+    @property
+    def spec(self) -> Spec:
+        """Shape and dtype."""
+        return Spec(self.shape, self.dtype)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of a contiguous copy."""
+        return prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def is_const(self) -> bool:
+        """Whether the content is known before the plan runs."""
+        return self.const is not None or self.uniform is not None
+
+    @property
+    def root(self) -> Value:
+        """The value whose memory this one looks at."""
+        v = self
+        while v.base is not None:
+            v = v.base
+        return v
+
+    @property
+    def variable(self) -> Variable:
+        """The variable, for kind 'var'."""
+        assert isinstance(self.tensor, Variable)
+        return self.tensor
+
+    @property
+    def proto(self) -> np.ndarray:
+        """An array of the same layout to try views on; its memory must not be touched."""
+        if self._proto is None:
+            if self.base is not None and self.op is not None:
+                self._proto = self.op.view(self.base.proto, self.shape)
+            else:
+                self._proto = _prototype(self.shape, str(self.dtype))
+        return self._proto
+
+    def array(self) -> np.ndarray:
+        """The content of a constant as a NumPy array (read-only where uniform)."""
+        if self.const is not None:
+            return self.const
+        return np.broadcast_to(np.asarray(self.uniform, self.dtype), self.shape)
+
+    def __repr__(self) -> str:
+        return f"<Value {self.kind} {self.shape} {self.dtype}>"
+
+
+class Step:
+    """One operation with its concrete inputs and outputs."""
+
+    __slots__ = ("op", "ins", "outs", "where", "known", "prepared")
+
+    def __init__(self, op: Op, ins: list[Value], outs: list[Value], where: str, known: list[Any]) -> None:
+        self.known = known
+        self.op = op
+        self.ins = ins
+        self.outs = outs
+        self.where = where
+        self.prepared: Any = None
+
+    def __repr__(self) -> str:
+        return f"{self.where}: {self.op.name}({self.ins}) -> {self.outs}"

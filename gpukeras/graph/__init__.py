@@ -1,0 +1,1 @@
+"""Symbolic tensors, operations and gradients."""

@@ -1,0 +1,94 @@
+"""Element types: names that compare with strings, and how two of them combine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+FLOATS = ("float16", "float32", "float64")
+_NAMES = FLOATS + ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+
+
+class DType(str):
+    """A dtype name; equal to the plain string, with the attributes scripts read off TensorFlow's dtypes."""
+
+    @property
+    def name(self) -> str:
+        """Plain string, e.g. 'float32'."""
+        return str(self)
+
+    @property
+    def base_dtype(self) -> DType:
+        """The same dtype (there are no reference types)."""
+        return self
+
+    @property
+    def is_floating(self) -> bool:
+        """Whether this is float16, float32 or float64."""
+        return self in FLOATS
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether this is a signed or unsigned integer."""
+        return "int" in self
+
+    @property
+    def is_bool(self) -> bool:
+        """Whether this is bool."""
+        return self == "bool"
+
+    @property
+    def as_numpy_dtype(self) -> type:
+        """NumPy scalar type."""
+        return np.dtype(str(self)).type
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes per element."""
+        return np.dtype(str(self)).itemsize
+
+
+_INTERNED = {name: DType(name) for name in _NAMES}
+_FLOATX = _INTERNED["float32"]
+
+
+def floatx() -> DType:
+    """The default float type, as set through the backend."""
+    return _FLOATX
+
+
+def set_floatx(name: str) -> None:
+    """Set the default float type: 'float16', 'float32' or 'float64'."""
+    global _FLOATX
+    if name not in FLOATS:
+        raise ValueError(f"Unknown floatx type: {name!r}; expected one of {', '.join(FLOATS)}")
+    _FLOATX = _INTERNED[name]
+
+
+def as_dtype(dtype: Any) -> DType:
+    """Canonical DType of a name, NumPy dtype or type; 'float' and 'int' mean floatx and int32.
+
+    Raises:
+        TypeError: when the type is not one tensors can hold.
+    """
+    found = _INTERNED.get(dtype) if isinstance(dtype, str) else None
+    if found is not None:
+        return found
+    if dtype is None or dtype is float or dtype == "float":
+        return floatx()
+    if dtype is int or dtype == "int":
+        return _INTERNED["int32"]
+    name = getattr(dtype, "name", dtype) if not isinstance(dtype, (np.dtype, type)) else np.dtype(dtype).name
+    if isinstance(name, str) and name in _INTERNED:
+        return _INTERNED[name]
+    raise TypeError(f"dtype {dtype!r} is not supported; expected one of {', '.join(_NAMES)}")
+
+
+def promote(a: DType, b: DType) -> DType:
+    """Common type of two tensors: floats win over integers, wider wins over narrower."""
+    if a == b:
+        return a
+    if a.is_floating != b.is_floating:
+        return a if a.is_floating else b
+    return as_dtype(np.promote_types(a, b))

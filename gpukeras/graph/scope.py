@@ -1,0 +1,78 @@
+"""Name scopes, device scopes and unique names of the graph being built."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class _State:
+    """Names in use and the scopes that are open."""
+
+    def __init__(self) -> None:
+        self.names: defaultdict[str, int] = defaultdict(int)
+        self.prefix = ""
+        self.device: str | None = None
+        self.nodes = 0
+
+
+_state = _State()
+
+
+def reset() -> None:
+    """Forget all names (a new graph)."""
+    _state.names.clear()
+
+
+def next_node_id() -> int:
+    """A number that grows with every node made."""
+    _state.nodes += 1
+    return _state.nodes
+
+
+def unique_name(name: str) -> str:
+    """`name` inside the open scopes, with _1, _2, ... when taken."""
+    full = _state.prefix + name
+    seen = _state.names[full]
+    _state.names[full] += 1
+    if not seen:
+        return full
+    candidate = f"{full}_{seen}"
+    while candidate in _state.names:
+        seen += 1
+        candidate = f"{full}_{seen}"
+    _state.names[candidate] = 1
+    return candidate
+
+
+def current_scope() -> str:
+    """Open scopes, each followed by a slash; '' outside any."""
+    return _state.prefix
+
+
+@contextmanager
+def name_scope(name: str) -> Iterator[str]:
+    """Put `name/` before the names made inside."""
+    before = _state.prefix
+    _state.prefix = unique_name(name) + "/" if name else ""
+    try:
+        yield _state.prefix
+    finally:
+        _state.prefix = before
+
+
+def current_device() -> str | None:
+    """Name of the innermost open device scope."""
+    return _state.device
+
+
+@contextmanager
+def device_scope(name: str | None) -> Iterator[None]:
+    """Tag the operations made inside with a device."""
+    before = _state.device
+    _state.device = name
+    try:
+        yield
+    finally:
+        _state.device = before

@@ -1,0 +1,320 @@
+"""Symbolic tensors: what models are built of before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..runtime import device as devices
+from . import algebra, scope
+from .dtype import DType, as_dtype, floatx
+from .op import Op, Partial, Spec
+from .shape import Dim, Shape
+
+
+class Node:
+    """One application of an operation to tensors."""
+
+    __slots__ = ("op", "inputs", "outputs", "device", "scope", "id", "control")
+
+    def __init__(self, op: Op, inputs: tuple[Tensor, ...]) -> None:
+        self.op = op
+        self.inputs = inputs
+        self.outputs: tuple[Tensor, ...] = ()
+        self.device = scope.current_device()
+        self.scope = scope.current_scope()
+        self.id = scope.next_node_id()
+
+    @property
+    def name(self) -> str:
+        """Scope, operation and number."""
+        return f"{self.scope}{self.op.name}_{self.id}"
+
+    @property
+    def type(self) -> str:
+        """Name of the operation."""
+        return self.op.name
+
+
+class Tensor:
+    """A value that will be computed: knows its node, static shape and dtype.
+
+    Compares and hashes by identity.  Layers hang `_keras_shape`, `_keras_history` and the like on it.
+    """
+
+    __array_ufunc__ = None  # makes NumPy hand `array + tensor` to Tensor.__radd__
+    __array_priority__ = 1000
+
+    def __init__(self, node: Node | None, index: int, shape: Sequence[Dim] | None, dtype: DType) -> None:
+        self.node = node
+        self.index = index
+        self.shape = None if shape is None else Shape(shape)
+        self.dtype = dtype
+        self.partial: Partial = None
+
+    @property
+    def name(self) -> str:
+        """Unique name, 'scope/op_7:0'."""
+        return f"{self.node.name}:{self.index}" if self.node is not None else f"tensor_{id(self)}:0"
+
+    @property
+    def op(self) -> Any:
+        """The node that makes this tensor."""
+        return self.node
+
+    @property
+    def ndim(self) -> int | None:
+        """Number of axes, None when unknown."""
+        return None if self.shape is None else len(self.shape)
+
+    @property
+    def device(self) -> str | None:
+        """Name of the device scope the tensor was made in."""
+        return self.node.device if self.node is not None else None
+
+    def get_shape(self) -> Shape | None:
+        """Static shape."""
+        return self.shape
+
+    def set_shape(self, shape: Sequence[Dim]) -> None:
+        """Fill unknown entries of the static shape with what the caller knows."""
+        if self.shape is None:
+            self.shape = Shape(shape)
+            return
+        if len(shape) != len(self.shape) or any(
+            m is not None and n is not None and m != n for m, n in zip(self.shape, shape, strict=True)
+        ):
+            raise ValueError(f"{self.name}: shape {tuple(shape)} contradicts {tuple(self.shape)}")
+        self.shape = Shape(m if m is not None else n for m, n in zip(self.shape, shape, strict=True))
+
+    def spec(self) -> Spec:
+        """Static shape and dtype."""
+        return Spec(self.shape, self.dtype)
+
+    def __repr__(self) -> str:
+        shape = "unknown rank" if self.shape is None else tuple(self.shape)
+        return f"<{type(self).__name__} {self.name!r} shape={shape} dtype={self.dtype}>"
+
+    def __len__(self) -> int:
+        if self.shape and self.shape[0] is not None:
+            return self.shape[0]
+        raise TypeError(
+            f"len() of {self!r}: its first dimension is unknown while the model is built; use K.shape(x)[0]"
+        )
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.shape and self.shape[0] is not None:
+            return (self[i] for i in range(self.shape[0]))
+        raise TypeError(f"cannot iterate over {self!r}: its first dimension is unknown; use K.map_fn or K.rnn")
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(
+            f"the truth of {self!r} is not known while the model is built; "
+            "use K.switch(condition, a, b), or K.get_value / K.eval for a value"
+        )
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(f"{self!r} has no value yet, so NumPy cannot read it; use K.eval(x) or a K.function")
+
+    def __getitem__(self, key: Any) -> Tensor:
+        raise NotImplementedError  # installed by gpukeras.ops, like the operators
+
+
+class Placeholder(Tensor):
+    """A tensor fed at every call.
+
+    Attributes:
+        default: value used when it is not fed, or None.
+    """
+
+    def __init__(
+        self, shape: Sequence[Dim] | None, dtype: Any = None, name: str | None = None, default: Any = None
+    ) -> None:
+        super().__init__(None, 0, shape, as_dtype(dtype))
+        self._name = scope.unique_name(name or "Placeholder") + ":0"
+        self.default = default
+        #: The plan is specialised on the value that is fed, not only on its shape (the learning phase).
+        self.by_value = False
+
+    @property
+    def name(self) -> str:
+        """Unique name."""
+        return self._name
+
+
+class Constant(Tensor):
+    """A value known when the graph is built."""
+
+    def __init__(self, value: np.ndarray) -> None:
+        super().__init__(None, 0, value.shape, as_dtype(value.dtype))
+        self.value = value
+        if value.ndim < 2 and value.size <= 64 and self.dtype.is_integer:
+            self.partial = value.tolist()
+
+    @property
+    def name(self) -> str:
+        """Name of no use but printing."""
+        return f"Const_{id(self)}:0"
+
+
+_evaluate: Callable[[Tensor], np.ndarray] | None = None
+
+
+def set_evaluator(function: Callable[[Tensor], np.ndarray]) -> None:
+    """Tell variables how to compute a symbolic initial value (the compiler does)."""
+    global _evaluate
+    _evaluate = function
+
+
+class _StorageEpoch:
+    """Counts replacements of variables' storage; plans bound before the last one are stale."""
+
+    value = 0
+
+
+def storage_epoch() -> int:
+    """Number of times any variable's array was replaced (not: written to)."""
+    return _StorageEpoch.value
+
+
+class Variable(Tensor):
+    """A tensor with a value that lasts between runs.
+
+    Arguments:
+        initial: array, number, or symbolic tensor that is evaluated when the value is first needed.
+        dtype: element type; default: that of `initial`, floats becoming floatx.
+        name: base of the unique name.
+        constraint: callable applied by optimizers after an update.
+    """
+
+    def __init__(self, initial: Any, dtype: Any = None, name: str | None = None, constraint: Any = None) -> None:
+        self._initial: Any = initial
+        if not isinstance(initial, Tensor):
+            self._initial = np.asarray(initial)
+            if dtype is None:
+                dtype = floatx() if self._initial.dtype.kind == "f" else self._initial.dtype
+        elif dtype is None:
+            dtype = initial.dtype
+        super().__init__(None, 0, self._initial.shape, as_dtype(dtype))
+        self._name = scope.unique_name(name or "Variable") + ":0"
+        self._data: Any = None
+        self._device = devices.default_device()
+        self.constraint = constraint
+        self._placement = scope.current_device()
+
+    @property
+    def name(self) -> str:
+        """Unique name, 'dense_1/kernel:0'."""
+        return self._name
+
+    @property
+    def device(self) -> str | None:
+        """Name of the device scope the variable was made in."""
+        return self._placement
+
+    @property
+    def data(self) -> Any:
+        """The device array; plans hold on to it, so its content changes and it does not."""
+        if self._data is None:
+            initial = self._initial
+            if isinstance(initial, Tensor):
+                assert _evaluate is not None
+                initial = _evaluate(initial)
+            self._data = self._device.asarray(initial, self.dtype)
+            self._initial = None
+        return self._data
+
+    def numpy(self) -> np.ndarray:
+        """Copy of the value on the host."""
+        return self._device.to_host(self.data)
+
+    def assign_value(self, value: Any) -> None:
+        """Overwrite the value now.
+
+        Raises:
+            ValueError: when the shape differs, naming both.
+        """
+        value = np.asarray(value)
+        if self.shape is not None and (
+            len(self.shape) != value.ndim
+            or any(m is not None and m != n for m, n in zip(self.shape, value.shape, strict=True))
+        ):
+            raise ValueError(
+                f"cannot set variable {self.name!r} of shape {tuple(self.shape)} to a value of shape {value.shape}"
+            )
+        if self._data is None:
+            self._initial = None
+            self._data = self._device.asarray(value, self.dtype)
+        elif self._data.shape == value.shape:
+            self._device.copy_in(self._data, value)
+        else:
+            self._data = self._device.asarray(value, self.dtype)
+            _StorageEpoch.value += 1
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
+        twin = Variable(self.numpy(), self.dtype, self._name.split(":")[0].split("/")[-1], self.constraint)
+        memo[id(self)] = twin
+        return twin
+
+
+def as_tensor(value: Any, dtype: Any = None) -> Tensor:
+    """`value` as a tensor: tensors pass, arrays and numbers become constants.
+
+    Float arrays take `dtype`, or floatx when none is given: NumPy's float64 never leaks in silently.
+
+    Raises:
+        TypeError: when the value is not numeric.
+    """
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, (list, tuple)) and any(isinstance(v, Tensor) for v in value):
+        stacked: Tensor = algebra.get("stack")([as_tensor(v, dtype) for v in value], 0)
+        return stacked
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"cannot make a tensor of {type(value).__name__} {value!r}: expected numbers, got {array.dtype}"
+        )
+    if dtype is None:
+        if array.dtype.kind == "f":
+            dtype = floatx()
+        elif array.dtype == np.int64 and not isinstance(value, (np.ndarray, np.generic)):
+            dtype = "int32"
+        else:
+            dtype = array.dtype
+    return Constant(array.astype(as_dtype(dtype)))
+
+
+def apply(op: Op, *inputs: Tensor) -> Any:
+    """Apply an operation to tensors; returns a tensor, or a tuple where the shape rule gives several specs."""
+    ins = [t.spec() for t in inputs]
+    node = Node(op, inputs)
+    partials = [t.partial for t in inputs]
+    values = [partials[i] if i in op.shape_inputs else None for i in range(len(inputs))]
+    if any(s.shape is None for s in ins):
+        specs: Any = _unknown_rank(op, ins, values)
+    else:
+        specs = op.infer(ins, values)
+    single = isinstance(specs, Spec)
+    outs = tuple(Tensor(node, i, s.shape, s.dtype) for i, s in enumerate([specs] if single else specs))
+    if single and outs[0].dtype.is_integer and outs[0].shape is not None and len(outs[0].shape) < 2:
+        outs[0].partial = op.partial(partials, ins)
+    if any(getattr(t, "_uses_learning_phase", False) for t in inputs):
+        for t in outs:
+            t._uses_learning_phase = True  # type: ignore[attr-defined]
+    node.outputs = outs
+    return outs[0] if single else outs
+
+
+def _unknown_rank(op: Op, ins: list[Spec], values: list[Partial]) -> Any:
+    """Specs when an input's rank is unknown: what the rule gives for scalars, less its shape."""
+    known = [s if s.shape is not None else Spec((), s.dtype) for s in ins]
+    try:
+        specs = op.infer(known, values)
+    except (ValueError, IndexError):
+        return Spec(None, ins[0].dtype)
+    if isinstance(specs, Spec):
+        return Spec(None, specs.dtype)
+    return [Spec(None, s.dtype) for s in specs]

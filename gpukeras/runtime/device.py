@@ -1,0 +1,77 @@
+"""The devices a plan can run on and the array module each one uses."""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+
+class Device:
+    """Where arrays live and kernels run.
+
+    Arguments:
+        name: '/cpu:0', '/gpu:0', ... or 'planonly' (builds plans, executes nothing).
+        xp: array module, NumPy or CuPy.
+    """
+
+    def __init__(self, name: str, xp: ModuleType) -> None:
+        self.name = name
+        self.xp = xp
+        self.executes = name != "planonly"
+        self.is_gpu = xp is not np
+
+    def __repr__(self) -> str:
+        return f"Device({self.name!r})"
+
+    def empty(self, shape: tuple[int, ...], dtype: str) -> Any:
+        """Uninitialised array of `shape` on this device."""
+        return self.xp.empty(shape, dtype)
+
+    def asarray(self, value: Any, dtype: str | None = None) -> Any:
+        """Copy a host array to this device."""
+        return self.xp.array(value, dtype=dtype)
+
+    def to_host(self, array: Any) -> np.ndarray:
+        """Copy a device array to a NumPy array."""
+        if self.is_gpu:
+            host: np.ndarray = array.get()
+            return host
+        return np.array(array)
+
+    def copy_in(self, out: Any, value: np.ndarray) -> None:
+        """Write a host array into the device array `out`, converting to its dtype."""
+        if self.is_gpu:
+            out.set(np.ascontiguousarray(value, dtype=out.dtype))
+        else:
+            np.copyto(out, value, casting="unsafe")
+
+
+PLAN_ONLY = Device("planonly", np)
+_default: Device | None = None
+
+
+def cupy_or_reason() -> tuple[ModuleType | None, str]:
+    """Return CuPy when it imports and sees a GPU, else None and the reason in words."""
+    if os.environ.get("GPUKERAS_ENGINE", "").lower() in ("numpy", "cpu", "native"):
+        return None, "GPUKERAS_ENGINE=" + os.environ["GPUKERAS_ENGINE"] + " asks for the CPU"
+    try:
+        import cupy
+    except ImportError:
+        return None, "CuPy is not installed (pip install 'gpukeras[cuda12]' or 'gpukeras[cuda13]')"
+    try:
+        count = int(cupy.cuda.runtime.getDeviceCount())
+    except Exception as e:  # CuPy raises its own error types when driver and toolkit disagree
+        return None, f"CuPy {cupy.__version__} finds no usable CUDA driver: {e}"
+    return (cupy, "") if count else (None, "no CUDA device is visible")
+
+
+def default_device() -> Device:
+    """The device new variables and plans use: the first GPU when there is one, else the CPU."""
+    global _default
+    if _default is None:
+        xp, _ = cupy_or_reason()
+        _default = Device("/gpu:0", xp) if xp is not None else Device("/cpu:0", np)
+    return _default
