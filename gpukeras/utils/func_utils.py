@@ -122,43 +122,39 @@ def _other_python(why):
 def _load_code(raw):
     try:
         body = marshal.loads(raw)
-    except (ValueError, EOFError, TypeError) as error:
+    except (ValueError, EOFError, TypeError, SystemError) as error:
         raise _other_python(error) from None
     if not isinstance(body, types.CodeType):
         raise _other_python("holds %s, no code" % type(body).__name__)
-    _check_code(body)
+    _check_code(body, raw)
     return body
 
 
-def _check_code(body):
+def _check_code(body, raw):
     """Refuses bytecode laid out for another interpreter, which could crash this one.
 
-    Opcode numbers and the count of inline cache slots after each instruction change between versions, so
-    a walk over them finds a stranger.
+    Opcode numbers and the count of inline cache slots after each instruction change between versions.
+    `co_code` blanks what this interpreter takes for cache slots: code of its own reads back unchanged.
     """
-    caches = getattr(dis, "_inline_cache_entries", None)
-    code, at = body.co_code, 0
+    code = body.co_code
+    if code not in raw:
+        raise _other_python("its instructions are laid out otherwise")
     resumed = False
+    caches = getattr(dis, "_inline_cache_entries", ())
+    at = 0
     while at < len(code):
         op = code[at]
         name = dis.opname[op]
-        if name.startswith("<"):
+        if name.startswith("<") or name == "CACHE":
             raise _other_python("unknown instruction %d" % op)
+        slots = caches.get(name, 0) if isinstance(caches, dict) else caches[op] if caches else 0
+        at += 2 + 2 * slots
         resumed = resumed or name.startswith("RESUME")
-        at += 2
-        if caches is None:
-            continue
-        slots = caches.get(name, 0) if isinstance(caches, dict) else caches[op]
-        if any(code[at : at + 2 * slots : 2]):
-            raise _other_python("%s is laid out otherwise" % name)
-        at += 2 * slots
-        if at < len(code) and code[at] == 0 and dis.opname[0] == "CACHE":
-            raise _other_python("%s is laid out otherwise" % name)
     if not resumed and "RESUME" in dis.opmap:
-        raise _other_python("no RESUME")
+        raise _other_python("no RESUME instruction")
     for const in body.co_consts:
         if isinstance(const, types.CodeType):
-            _check_code(const)
+            _check_code(const, raw)
 
 
 def code_digest(raw):
