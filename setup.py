@@ -58,7 +58,7 @@ class CMakeBuild(build_ext):
         self.extensions = []
         try:
             with open("/dev/tty", "w") as terminal:
-                terminal.write(notice)
+                terminal.write("\n" + notice)
         except OSError:
             sys.stderr.write(notice)
 
