@@ -188,10 +188,8 @@ class Lowering:
     def _fold(self, op: Op, ins: list[Value], specs: list[Spec], known: list[Any]) -> list[Value] | None:
         """Run an operation on constants now; elementwise on uniform ones costs one element whatever the shape."""
         uniform = op.elementwise and all(v.uniform is not None for v in ins)
-        if not uniform and (
-            sum(prod(s.shape) for s in specs) > FOLD_LIMIT  # type: ignore[arg-type]
-            or sum(v.size for v in ins) > 4 * FOLD_LIMIT
-        ):
+        made: int = sum([prod(s.shape) for s in specs])  # type: ignore[arg-type]
+        if not uniform and (made > FOLD_LIMIT or sum(v.size for v in ins) > 4 * FOLD_LIMIT):
             return None
         arrays = [np.asarray(v.uniform, v.dtype) if uniform else v.array() for v in ins]
         if uniform:

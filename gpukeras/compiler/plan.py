@@ -104,7 +104,8 @@ class Plan:
         self._outs: list[Any] = []
         if not device.executes:
             return
-        binder = Binder(program, device, Arena(device.xp, program.arena_bytes))
+        raw = device.empty((Arena.reserve(program.arena_bytes),), "uint8")
+        binder = Binder(program, device, Arena(device.xp, raw))
         self.calls = binder.thunks()
         self._feeds = [binder.array(v) for v in program.feeds.values()]
         self._outs = [binder.array(v) for v in program.outputs]

@@ -12,6 +12,7 @@ from ..graph.shape import prod
 from ..graph.tensor import Tensor, Variable
 from ..ops.elementwise import Identity
 from ..runtime.memory import ArenaPlanner
+from .blocked import Blocked, group_elementwise
 from .lowering import Lowering
 from .value import Step, Value
 
@@ -79,12 +80,12 @@ class Program:
                 live.append(step)
                 needed.update(v.root for v in step.ins)
         live.reverse()
+        live = group_elementwise(live, {v.root for v in self.outputs} | {v.root for _, v in self.commits})
         for step in live:
             for i, v in enumerate(step.outs):
                 if v not in needed and step.op.optional_outputs:
                     step.outs[i] = None  # type: ignore[call-overload]
-            outs = [None if v is None else v.spec for v in step.outs]
-            step.prepared = step.op.prepare_known([v.spec for v in step.ins], outs, step.known)  # type: ignore[arg-type]
+            step.prepared = step.op.prepare_known([v.spec for v in step.ins], step.out_specs(), step.known)
         return live
 
     def _lifetimes(self) -> dict[Value, int]:
@@ -111,12 +112,17 @@ class Program:
                 and step is not None
                 and value not in self.writes
                 and last_read.get(var, -1) <= index[step]
-                and (last_read.get(var, -1) < index[step] or _may_overwrite(step, value, var))
+                and (last_read.get(var, -1) < index[step] or self._over(step, value, var))
             ):
                 self.writes[value] = var
             else:
                 remaining.append((var, value))
         self.commits = remaining
+
+    @staticmethod
+    def _over(step: Step, value: Value, var: Variable) -> bool:
+        """Whether the step that reads `var` may write `value` over it."""
+        return all(v.base is None and _may_overwrite(step, value, v) for v in step.ins if v.root.tensor is var)
 
     def _plan_memory(self) -> int:
         planner = ArenaPlanner()
@@ -136,17 +142,13 @@ class Program:
             if v not in last_use:
                 planner.release(*blocks.pop(v))  # fed but unused: kept only so that it can be fed
         for i, step in enumerate(self.steps):
-            for k, out in enumerate(step.outs):
+            for out in step.outs:
                 if out is None or out in self.writes or out in external:
                     continue
-                donor = self._donor(step, i, out, blocks) if k == 0 else None
+                donor = self._donor(step, i, out, blocks)
                 blocks[out] = blocks.pop(donor) if donor is not None else planner.allocate(out.nbytes)
                 self.offsets[out] = blocks[out][0]
-            specs = step.op.scratch(
-                [v.spec for v in step.ins],
-                [None if v is None else v.spec for v in step.outs],
-                step.prepared,  # type: ignore[misc]
-            )
+            specs = step.op.scratch([v.spec for v in step.ins], step.out_specs(), step.prepared)
             taken = [planner.allocate(prod(s.shape) * as_dtype(s.dtype).itemsize) for s in specs]  # type: ignore[arg-type]
             self.scratch.append([(t[0], s) for t, s in zip(taken, specs, strict=True)])
             for block in taken:
@@ -161,35 +163,24 @@ class Program:
 
     def _donor(self, step: Step, i: int, out: Value, blocks: dict[Value, tuple[int, int]]) -> Value | None:
         """An input that dies here and whose buffer the output may take over."""
-        for k in step.op.inplace:
-            if k >= len(step.ins):
-                continue
-            candidate = step.ins[k]
+        for candidate in dict.fromkeys(step.ins):
             root = candidate.root
             if (
                 root in blocks
                 and self._last_use.get(root) == i
                 and candidate.dtype == out.dtype == root.dtype
-                and candidate.shape == out.shape
                 and root.size == out.size
                 and candidate.proto.flags.c_contiguous
-                and all(v is candidate or v.root is not root for v in step.ins)
-                and all(v is not candidate for j, v in enumerate(step.ins) if j not in step.op.inplace)
+                and _may_overwrite(step, out, candidate)
             ):
                 return root
         return None
 
 
-def _may_overwrite(step: Step, out: Value, var: Variable) -> bool:
-    """Whether `step` may write `out` over the variable it reads."""
-    if step.outs[0] is not out:
+def _may_overwrite(step: Step, out: Value, source: Value) -> bool:
+    """Whether `step` may write `out` over the memory of its input `source`."""
+    if isinstance(step.op, Blocked):
+        return step.op.overwrites(out, source)
+    if step.outs[0] is not out or source.shape != out.shape:
         return False
-    for k, v in enumerate(step.ins):
-        root = v.root
-        if (
-            root.kind == "var"
-            and root.tensor is var
-            and (v is not root or k not in step.op.inplace or v.shape != out.shape)
-        ):
-            return False
-    return True
+    return all(v is source and k in step.op.inplace for k, v in enumerate(step.ins) if v.root is source.root)

@@ -18,6 +18,7 @@ from ..graph.gradient import ancestors, gradients
 from ..graph.op import Binding, Op, Partial, Spec, Thunk
 from ..graph.tensor import Constant, Node, Placeholder, Tensor, apply
 from ..runtime.device import default_device
+from ..runtime.memory import Arena
 from .plan import Binder
 from .program import Program
 from .value import Value
@@ -119,7 +120,7 @@ class Scan(Op):
     def scratch(self, ins: Sequence[Spec], outs: Sequence[Spec | None], prepared: Program) -> Sequence[Spec]:
         body = self.body
         u8, n = as_dtype("uint8"), len(body.seqs)
-        specs = [Spec((prepared.arena_bytes + 128,), u8)]
+        specs = [Spec((Arena.reserve(prepared.arena_bytes),), u8)]
         for k, state in enumerate(ins[n : n + len(body.states)]):
             if outs[self._before(k)] is None:  # two buffers in turn where the history is not kept
                 specs += [state, state]
@@ -135,7 +136,7 @@ class Scan(Op):
         seqs, init, consts = b.ins[:n], b.ins[n : n + m], b.ins[n + m :]
         steps = seqs[0].shape[0]
         order = range(steps - 1, -1, -1) if self.reverse else range(steps)
-        arena = _SharedArena(b.scratch[0], b.xp)
+        arena = Arena(b.xp, b.scratch[0])
         states = self._state_slots(b, order)
         calls: list[Thunk] = [partial(b.xp.copyto, s[0], x) for s, x in zip(states, init, strict=True)]
         for i, t in enumerate(order):
@@ -215,8 +216,8 @@ class Scan(Op):
             *node.inputs[:n],
             *node.outputs[len(body.outputs) :],
             *node.outputs[m + len(body.ys) : len(body.outputs)],
-            *(dys[k] for k, _ in flowing),
-            *(dys[self._before(k)] for k in seen),
+            *(dy for k, _ in flowing if (dy := dys[k]) is not None),
+            *(dy for k in seen if (dy := dys[self._before(k)]) is not None),
             *finals,
             *(ops.zeros_like(outer_consts[index[c]]) for c, _ in accumulated),
             *outer_consts,
@@ -230,20 +231,6 @@ class Scan(Op):
         for i, (const, _) in enumerate(accumulated):
             grads[n + m + index[const]] = results[m + i]
         return grads
-
-
-class _SharedArena:
-    """The arena of a body's program inside the scratch of the scan; every step uses the same bytes."""
-
-    def __init__(self, raw: Any, xp: Any) -> None:
-        address = raw.ctypes.data if xp is np else raw.data.ptr
-        self._bytes = raw[-address % 64 :]
-
-    def array(self, offset: int, shape: tuple[int, ...], dtype: Any) -> Any:
-        """Array of `shape` whose bytes start at `offset`."""
-        dtype = np.dtype(dtype)
-        nbytes = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
-        return self._bytes[offset : offset + nbytes].view(dtype).reshape(shape)
 
 
 def _bind_step(program: Program, arena: Any, feeds: dict[Tensor, Any], targets: list[Any]) -> list[Thunk]:

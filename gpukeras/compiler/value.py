@@ -119,5 +119,9 @@ class Step:
         self.where = where
         self.prepared: Any = None
 
+    def out_specs(self) -> list[Spec]:
+        """Specs of the outputs, None for those nobody reads."""
+        return [None if v is None else v.spec for v in self.outs]  # type: ignore[misc]
+
     def __repr__(self) -> str:
         return f"{self.where}: {self.op.name}({self.ins}) -> {self.outs}"

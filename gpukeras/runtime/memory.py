@@ -52,17 +52,26 @@ class ArenaPlanner:
 
 
 class Arena:
-    """One block of device memory from which a plan's buffers are cut."""
+    """One block of device memory from which a plan's buffers are cut.
 
-    def __init__(self, xp: Any, nbytes: int) -> None:
-        raw = xp.empty(nbytes + ALIGNMENT, np.uint8)
+    Arguments:
+        xp: array module.
+        raw: uint8 array to cut from; `Arena.reserve(nbytes)` bytes of it hold an arena of `nbytes`.
+    """
+
+    def __init__(self, xp: Any, raw: Any) -> None:
         address = raw.ctypes.data if xp is np else raw.data.ptr
         self._bytes = raw[-address % ALIGNMENT :]
+
+    @staticmethod
+    def reserve(nbytes: int) -> int:
+        """Bytes to allocate so that `nbytes` remain after alignment."""
+        return nbytes + ALIGNMENT
 
     def array(self, offset: int, shape: tuple[int, ...], dtype: Any) -> Any:
         """Array of `shape` whose bytes start at `offset`."""
         dtype = np.dtype(dtype)
-        count = 1
+        nbytes = dtype.itemsize
         for n in shape:
-            count *= n
-        return self._bytes[offset : offset + count * dtype.itemsize].view(dtype).reshape(shape)
+            nbytes *= n
+        return self._bytes[offset : offset + nbytes].view(dtype).reshape(shape)

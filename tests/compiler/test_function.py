@@ -1,0 +1,130 @@
+"""Compiled functions: feeding, caching, steady state, data-dependent sizes, errors."""
+
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from gpukeras import ops
+from gpukeras.compiler import function as function_module
+from gpukeras.compiler.function import Function, evaluate
+from gpukeras.graph.gradient import gradients
+from gpukeras.graph.tensor import Placeholder, Variable
+from gpukeras.runtime.feed import Rows
+
+
+def test_one_plan_per_shape_and_the_oldest_is_dropped(monkeypatch):
+    monkeypatch.setattr(function_module, "MAX_PLANS", 2)
+    x = Placeholder((None,))
+    f = Function([x], [ops.exp(x)])
+    for n in (1, 2, 1, 3):
+        assert f([np.zeros(n)])[0].shape == (n,)
+    assert [key for key in f._plans] == [((1,),), ((3,),)]
+
+
+def test_any_tensor_of_the_graph_may_be_fed():
+    x = Placeholder((None, 2))
+    h = ops.exp(x)
+    f = Function([h], [ops.multiply(h, 2.0)])
+    np.testing.assert_array_equal(f([np.ones((1, 2))])[0], [[2, 2]])
+
+
+def test_rows_are_gathered_into_the_input_buffer():
+    x = Placeholder((None, 2))
+    f = Function([x], [ops.multiply(x, 1.5)])
+    data = np.arange(10, dtype="float32").reshape(5, 2)
+    for rows in (np.array([4, 0]), slice(1, 3)):
+        np.testing.assert_array_equal(f([Rows(data, rows)])[0], data[rows] * 1.5)
+    np.testing.assert_array_equal(f([Rows(data.astype("int64"), np.array([4, 0]))])[0], data[[4, 0]] * 1.5)
+
+
+def test_scalars_come_back_as_numpy_scalars_and_arrays_as_copies():
+    x = Placeholder((None,))
+    f = Function([x], [ops.sum(x), ops.exp(x)])
+    total, first = f([np.zeros(3)])
+    f([np.ones(3)])
+    assert isinstance(total, np.float32)
+    np.testing.assert_array_equal(first, np.ones(3))
+
+
+def test_a_steady_step_allocates_nothing():
+    x, t = Placeholder((None, 64)), Placeholder((None, 64))
+    w = Variable(np.full((64, 64), 0.01))
+    loss = ops.mean(ops.square(ops.subtract(ops.tanh(ops.matmul(x, w)), t)))
+    (g,) = gradients(loss, [w])
+    f = Function([x, t], [loss], [(w, ops.subtract(w, ops.multiply(g, 0.1)))])
+    feeds = [np.ones((256, 64), "float32"), np.ones((256, 64), "float32")]
+    for _ in range(3):
+        f(feeds)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        for _ in range(5):
+            f(feeds)
+        peak = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    assert peak < 256 * 64  # a quarter of one float32 activation
+
+
+def test_a_variable_that_changes_shape_gets_a_new_plan():
+    v = Variable(np.ones(2))
+    v.set_shape((2,))
+    v.shape = type(v.shape)((None,))
+    f = Function([], [ops.multiply(v, 2.0)])
+    assert f([])[0].shape == (2,)
+    v.assign_value(np.ones(5))
+    assert f([])[0].shape == (5,)
+
+
+def test_sizes_that_depend_on_fed_values_work_without_a_plan():
+    x, n = Placeholder((None,)), Placeholder((2,), "int32")
+    f = Function([x, n], [ops.reshape(x, n)])
+    assert f([np.arange(6), [2, 3]])[0].shape == (2, 3)
+    assert f([np.arange(6), [3, 2]])[0].shape == (3, 2)
+    assert f.plan([(6,), (2,)]) is None
+
+
+def test_functions_can_be_called_from_several_threads():
+    x = Placeholder((None, 100))
+    f = Function([x], [ops.exp(ops.multiply(x, 2.0))])
+    bad = []
+
+    def work(k):
+        for _ in range(50):
+            if not (f([np.full((3, 100), k)])[0] == np.exp(np.float32(2 * k))).all():
+                bad.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not bad
+
+
+@pytest.mark.parametrize(
+    ("feeds", "message"),
+    [
+        ([np.ones((2, 4))], r"cannot feed a value of shape \(2, 4\) for 'in:0', which has shape \(None, 3\)"),
+        ([np.ones(3)], r"cannot feed a value of shape \(3,\)"),
+        ([np.ones((2, 3)), 1], "takes 1 inputs"),
+        ([[["a", "b", "c"]]], "expected numbers"),
+    ],
+)
+def test_feeds_that_do_not_fit_are_named(feeds, message):
+    from gpukeras.graph import scope
+
+    scope.reset()
+    x = Placeholder((None, 3), name="in")
+    f = Function([x], [ops.exp(x)])
+    with pytest.raises((ValueError, TypeError), match=message):
+        f(feeds)
+
+
+def test_a_missing_feed_is_named():
+    x = Placeholder((None, 3), name="missing")
+    with pytest.raises(ValueError, match="missing.*not fed"):
+        evaluate(ops.exp(x))
