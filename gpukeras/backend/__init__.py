@@ -1,0 +1,22 @@
+"""`keras.backend`: what layers, losses and optimizers are written with."""
+
+from . import tensorflow_backend
+from .common import *
+
+# Names that programs use although they are private.
+from .common import _config_path, _keras_dir
+from .control import *
+from .execution import *
+from .linalg import *
+from .losses import *
+from .math import *
+from .nn import *
+from .random import *
+from .session import *
+from .session import _get_available_gpus
+from .shaping import *
+from .sparse import *
+from .variables import *
+from .variables import _to_tensor
+
+_BACKEND = backend()

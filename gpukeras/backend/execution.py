@@ -1,0 +1,147 @@
+"""Functions: inputs and outputs of a graph as a callable of arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..compiler.function import Function as Compiled
+from ..graph.tensor import Tensor, Variable
+from .control import update as _checked_update
+from .sparse import densify, is_scipy_sparse
+
+__all__ = ["Function", "function"]
+
+_TENSORFLOW_ONLY = ("options", "run_metadata")
+
+
+class Function:
+    """Computes outputs from inputs and carries out updates.
+
+    Arguments:
+        inputs: list of tensors to feed; ints (a learning phase that was set) keep their place, nothing more.
+        outputs: list of tensors to return.
+        updates: list of (variable, new value) pairs and update tensors; all read the old values.
+        name: name for messages.
+        session_kwargs: `fetches`, a list of tensors and update tensors computed besides, not returned;
+            `feed_dict`, a dict of values for further placeholders, read at every call.
+
+    Raises:
+        TypeError: when `inputs`, `outputs` or `updates` is not a list or tuple.
+        ValueError: for other keywords.
+    """
+
+    def __init__(
+        self, inputs: Any, outputs: Any, updates: Any = None, name: str | None = None, **session_kwargs: Any
+    ) -> None:
+        updates = updates or []
+        for what, value in (("inputs", inputs), ("outputs", outputs), ("updates", updates)):
+            if not isinstance(value, (list, tuple)):
+                raise TypeError(f"`{what}` of a function should be a list or tuple, got {value!r}")
+        self.inputs = list(inputs)
+        self.outputs = list(outputs)
+        self.name = name
+        self.feed_dict: dict[Tensor, Any] = session_kwargs.pop("feed_dict", None) or {}
+        self.fetches = session_kwargs.pop("fetches", None) or []
+        if not isinstance(self.fetches, (list, tuple)):
+            self.fetches = [self.fetches]
+        if session_kwargs:
+            key = next(iter(session_kwargs))
+            why = "it configures TensorFlow, which is not used" if key in _TENSORFLOW_ONLY else "it is not known"
+            raise ValueError(f"K.function does not take {key!r}: {why}; it takes fetches and feed_dict")
+        self._fed = [i for i, t in enumerate(self.inputs) if isinstance(t, Tensor)]
+        for i, t in enumerate(self.inputs):
+            if not isinstance(t, (Tensor, int, np.integer)):
+                raise TypeError(f"input {i} of a function should be a tensor, got {t!r}")
+        for i, t in enumerate(self.outputs):
+            if not isinstance(t, Tensor):
+                raise TypeError(f"output {i} of a function should be a tensor, got {t!r}")
+        self.updates: list[tuple[Variable, Tensor]] = []
+        extra: list[Tensor] = []
+        for item in [*updates, *self.fetches]:
+            self._add_update(item, extra)
+        for t in self.outputs:
+            if hasattr(t, "_update"):
+                self._add_update(t, extra)
+        self._extra = extra
+        self._compiled: dict[Any, Compiled] = {}
+
+    def _add_update(self, item: Any, extra: list[Tensor]) -> None:
+        """Takes an update pair, an update tensor, or (computed for its effect) any other tensor."""
+        if isinstance(item, (list, tuple)) and len(item) == 2:
+            item = _checked_update(*item)
+        if not isinstance(item, Tensor):
+            raise TypeError(f"an update should be a (variable, new value) pair or an update tensor, got {item!r}")
+        pair = getattr(item, "_update", None)
+        if pair is None:
+            extra.append(item)
+        elif not any(pair[0] is v and pair[1] is value for v, value in self.updates):
+            self.updates.append(pair)
+
+    def _function(self, given: tuple[int, ...]) -> Compiled:
+        """The compiled function for the inputs at these positions (and feed_dict)."""
+        key = (given, *self.feed_dict) if self.feed_dict else given
+        compiled = self._compiled.get(key)
+        if compiled is None:
+            inputs = [self.inputs[i] for i in given] + list(self.feed_dict)
+            compiled = self._compiled[key] = Compiled(inputs, self.outputs + self._extra, self.updates)
+        return compiled
+
+    def _evaluated(self, values: list[Any]) -> None:
+        """Replaces symbolic tensors among the values by what they are now, computed together."""
+        symbols = tuple(x for x in values if isinstance(x, Tensor))
+        compiled = self._compiled.get(symbols)
+        if compiled is None:
+            compiled = self._compiled[symbols] = Compiled([], symbols)
+        arrays = iter(compiled([]))
+        values[:] = [next(arrays) if isinstance(x, Tensor) else x for x in values]
+
+    def __call__(self, inputs: Any) -> list[Any]:
+        """Runs on one set of values.
+
+        Arguments:
+            inputs: list of arrays, numbers, SciPy sparse matrices or symbolic tensors (evaluated), one per input;
+                None leaves an input at its default.
+
+        Returns:
+            List of NumPy arrays, NumPy scalars for outputs without axes.
+
+        Raises:
+            TypeError: when `inputs` is not a list or tuple.
+            ValueError: when their number or a shape does not fit.
+        """
+        if not isinstance(inputs, (list, tuple)):
+            raise TypeError(f"`inputs` should be a list or tuple, got {type(inputs).__name__}")
+        if len(inputs) != len(self.inputs):
+            names = ", ".join(t.name if isinstance(t, Tensor) else repr(t) for t in self.inputs)
+            raise ValueError(f"function {self.name or ''} takes {len(self.inputs)} inputs ({names}), got {len(inputs)}")
+        given = tuple([i for i in self._fed if inputs[i] is not None])
+        values = [inputs[i] for i in given]
+        for i, value in enumerate(values):
+            if is_scipy_sparse(value):
+                values[i] = densify(value)
+            elif isinstance(value, Tensor):
+                self._evaluated(values)
+        values.extend(self.feed_dict.values())
+        results = self._function(given)(values)
+        return results[: len(self.outputs)] if self._extra else results
+
+
+def function(inputs: Any, outputs: Any, updates: Any = None, **kwargs: Any) -> Function:
+    """Makes a function of arrays.
+
+    Arguments:
+        inputs: list of tensors to feed.
+        outputs: list of tensors to return.
+        updates: list of (variable, new value) pairs and update tensors.
+        kwargs: `name`, `fetches`, `feed_dict`; see `Function`.
+
+    Returns:
+        A `Function`: called with a list of arrays it returns a list of arrays.
+
+    Raises:
+        TypeError: when an argument is not a list or tuple.
+        ValueError: for other keywords.
+    """
+    return Function(inputs, outputs, updates=updates, **kwargs)
