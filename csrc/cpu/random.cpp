@@ -21,24 +21,26 @@ const RandomKernels& kernels() {
 
 }  // namespace
 
-void philox_fill_uint32(uint32_t* out, size_t count, uint64_t seed, uint64_t stream) {
+void philox_fill_uint32(uint32_t* out, size_t count, uint64_t seed, uint64_t stream, uint64_t first_block) {
     const RandomKernels& k = kernels();
     parallel_for(count, kGrain, [=, &k](size_t begin, size_t end) {
-        k.bits(out + begin, end - begin, seed, stream, begin / 4);
+        k.bits(out + begin, end - begin, seed, stream, first_block + begin / 4);
     });
 }
 
-void philox_fill_uniform(float* out, size_t count, uint64_t seed, uint64_t stream, float low, float high) {
+void philox_fill_uniform(float* out, size_t count, uint64_t seed, uint64_t stream, uint64_t first_block,
+                         float low, float high) {
     const RandomKernels& k = kernels();
     parallel_for(count, kGrain, [=, &k](size_t begin, size_t end) {
-        k.uniform(out + begin, end - begin, seed, stream, begin / 4, low, high - low);
+        k.uniform(out + begin, end - begin, seed, stream, first_block + begin / 4, low, high - low);
     });
 }
 
-void philox_fill_normal(float* out, size_t count, uint64_t seed, uint64_t stream, float mean, float stddev) {
+void philox_fill_normal(float* out, size_t count, uint64_t seed, uint64_t stream, uint64_t first_block,
+                        float mean, float stddev) {
     const RandomKernels& k = kernels();
     parallel_for(count, kGrain, [=, &k](size_t begin, size_t end) {
-        k.normal(out + begin, end - begin, seed, stream, begin / 4, mean, stddev);
+        k.normal(out + begin, end - begin, seed, stream, first_block + begin / 4, mean, stddev);
     });
 }
 

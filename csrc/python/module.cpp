@@ -30,34 +30,36 @@ T* writable(Array<T>& out, const char* function) {
 void bind_random(py::module_& m) {
     m.def(
         "philox_fill_uint32",
-        [](Array<uint32_t> out, uint64_t seed, uint64_t stream) {
+        [](Array<uint32_t> out, uint64_t seed, uint64_t stream, uint64_t first_block) {
             uint32_t* data = writable(out, "philox_fill_uint32");
             const size_t count = static_cast<size_t>(out.size());
             py::gil_scoped_release release;
-            cpu::philox_fill_uint32(data, count, seed, stream);
+            cpu::philox_fill_uint32(data, count, seed, stream, first_block);
         },
-        py::arg("out").noconvert(), py::arg("seed"), py::arg("stream"),
+        py::arg("out").noconvert(), py::arg("seed"), py::arg("stream"), py::arg("first_block") = 0,
         "Fills a C-contiguous uint32 array with the words of Philox 4x32-10.");
     m.def(
         "philox_fill_uniform",
-        [](Array<float> out, uint64_t seed, uint64_t stream, float low, float high) {
+        [](Array<float> out, uint64_t seed, uint64_t stream, float low, float high, uint64_t first_block) {
             float* data = writable(out, "philox_fill_uniform");
             const size_t count = static_cast<size_t>(out.size());
             py::gil_scoped_release release;
-            cpu::philox_fill_uniform(data, count, seed, stream, low, high);
+            cpu::philox_fill_uniform(data, count, seed, stream, first_block, low, high);
         },
         py::arg("out").noconvert(), py::arg("seed"), py::arg("stream"), py::arg("low") = 0.0f,
-        py::arg("high") = 1.0f, "Fills a C-contiguous float32 array with numbers uniform in [low, high).");
+        py::arg("high") = 1.0f, py::arg("first_block") = 0,
+        "Fills a C-contiguous float32 array with numbers uniform in [low, high).");
     m.def(
         "philox_fill_normal",
-        [](Array<float> out, uint64_t seed, uint64_t stream, float mean, float stddev) {
+        [](Array<float> out, uint64_t seed, uint64_t stream, float mean, float stddev, uint64_t first_block) {
             float* data = writable(out, "philox_fill_normal");
             const size_t count = static_cast<size_t>(out.size());
             py::gil_scoped_release release;
-            cpu::philox_fill_normal(data, count, seed, stream, mean, stddev);
+            cpu::philox_fill_normal(data, count, seed, stream, first_block, mean, stddev);
         },
         py::arg("out").noconvert(), py::arg("seed"), py::arg("stream"), py::arg("mean") = 0.0f,
-        py::arg("stddev") = 1.0f, "Fills a C-contiguous float32 array with normal numbers (Box-Muller).");
+        py::arg("stddev") = 1.0f, py::arg("first_block") = 0,
+        "Fills a C-contiguous float32 array with normal numbers (Box-Muller).");
 }
 
 }  // namespace

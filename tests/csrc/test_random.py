@@ -73,6 +73,23 @@ def test_words_match_the_oracle(count):
     np.testing.assert_array_equal(out, expected_words(count).ravel()[:count])
 
 
+def test_filling_in_pieces_gives_the_same_numbers():
+    whole = np.empty(4096, np.float32)
+    ext.philox_fill_normal(whole, SEED, STREAM)
+    pieces = np.empty(4096, np.float32)
+    for first in range(0, 1024, 256):
+        ext.philox_fill_normal(pieces[4 * first : 4 * first + 1024], SEED, STREAM, first_block=first)
+    np.testing.assert_array_equal(pieces, whole)
+    words = np.empty(9, np.uint32)
+    ext.philox_fill_uint32(words, SEED, STREAM, 5)
+    np.testing.assert_array_equal(words, expected_words(29).ravel()[20:29])
+    uniform = np.empty(4, np.float32)
+    ext.philox_fill_uniform(uniform, SEED, STREAM, first_block=2**32)
+    block = [np.array([word]) for word in (0, 1, STREAM & 0xFFFFFFFF, STREAM >> 32)]
+    beyond = np.concatenate(philox(block, (SEED & 0xFFFFFFFF, SEED >> 32)))
+    np.testing.assert_array_equal(uniform, (beyond >> 8).astype(np.float32) * np.float32(2.0**-24))
+
+
 def test_uniform_is_exact_and_in_range():
     out = np.empty((7, 11, 613), np.float32)
     ext.philox_fill_uniform(out, SEED, STREAM)
