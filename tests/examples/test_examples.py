@@ -1,0 +1,34 @@
+"""The example scripts run as a user runs them and learn what they promise."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+MNIST = ROOT.parent / "shared" / "data" / "mnist.npz"
+
+
+def run_example(name, *arguments):
+    """Runs a script in a process of its own and returns what it printed."""
+    command = [sys.executable, "-W", "error", str(EXAMPLES / name), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done.stdout
+
+
+def test_digits_mlp_reaches_97_percent():
+    out = run_example("digits_mlp.py")
+    accuracy = float(re.search(r"test accuracy ([\d.]+)", out).group(1))
+    assert accuracy >= 0.97
+
+
+@pytest.mark.slow
+def test_mnist_mlp_reaches_98_2_percent():
+    if not MNIST.exists():
+        pytest.skip("mnist.npz is not beside this checkout")
+    out = run_example("mnist_mlp.py", MNIST)
+    assert float(re.search(r"Test accuracy: ([\d.]+)", out).group(1)) >= 0.982
