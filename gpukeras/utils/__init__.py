@@ -40,7 +40,27 @@ _SUBMODULES = (
     "vis_utils",
 )
 
-__all__ = sorted(_HOME)
+__all__ = [
+    "CustomObjectScope",
+    "GeneratorEnqueuer",
+    "HDF5Matrix",
+    "OrderedEnqueuer",
+    "Progbar",
+    "Sequence",
+    "convert_all_kernels_in_model",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
+    "get_file",
+    "get_source_inputs",
+    "h5dict",
+    "multi_gpu_model",
+    "normalize",
+    "plot_model",
+    "print_summary",
+    "serialize_keras_object",
+    "to_categorical",
+]
 
 
 def __getattr__(name):

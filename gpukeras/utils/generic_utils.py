@@ -3,6 +3,7 @@
 import inspect
 
 from .func_utils import func_dump, func_load, getargspec, has_arg
+from .progbar import Progbar
 
 __all__ = [
     "CustomObjectScope",
@@ -23,16 +24,6 @@ __all__ = [
     "transpose_shape",
     "unpack_singleton",
 ]
-
-
-def __getattr__(name):
-    # The progress bar lives in a file of its own and is looked up late to keep imports light.
-    if name == "Progbar":
-        from .progbar import Progbar
-
-        return Progbar
-    raise AttributeError("module %r has no attribute %r" % (__name__, name))
-
 
 # One dict for the life of the program: `get_custom_objects()` hands out this very object.
 _GLOBAL_CUSTOM_OBJECTS = {}
