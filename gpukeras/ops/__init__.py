@@ -1,12 +1,21 @@
 """Every operation, one place each: shape rule, gradient and kernel side by side."""
 
 from ..graph import algebra as _algebra
+from . import operators as _operators
+from .activations import *
 from .array import *
 from .control import *
+from .creation import *
 from .elementwise import *
+from .gather import *
 from .indexing import *
 from .linalg import *
 from .random import *
 from .reduction import *
+from .scans import *
+from .softmax import *
+from .special import *
+from .shaping import *
+from .sorting import *
 
 _algebra.register(add=add, ones_like=ones_like, stack=stack)
