@@ -75,7 +75,11 @@ def elu(x: Any, alpha: float = 1.0) -> Tensor:
     Returns:
         Tensor of the same shape.
     """
-    return ops.elu(x, _number(alpha))
+    alpha = _number(alpha)
+    if isinstance(alpha, float):
+        return ops.elu(x, alpha)
+    x = as_tensor(x)
+    return ops.where(x > 0, x, alpha * ops.expm1(ops.minimum(x, 0)))
 
 
 def softmax(x: Any, axis: int = -1) -> Tensor:
