@@ -14,8 +14,8 @@ from ..graph.shape import prod
 from ..runtime.memory import Arena, ArenaPlanner
 from .value import Step, Value
 
-MIN_SIZE = 1 << 15  # elements; smaller arrays stay in cache by themselves
-BLOCK = 1 << 14  # elements per block: a handful of float32 blocks fit a 1 MB second-level cache
+MIN_SIZE = 1 << 20  # elements; what fits the last-level cache gains nothing
+BLOCK = 1 << 15  # elements per block: a handful of float32 blocks fit a 1 MB second-level cache
 MAX_BLOCKS = 256  # bounds the number of calls for very large arrays
 
 

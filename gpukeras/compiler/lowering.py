@@ -35,6 +35,7 @@ class Lowering:
         self.steps: list[Step] = []
         self.values: dict[Tensor, Value] = {}
         self._merged: dict[Hashable, list[Value]] = {}
+        self._constants: dict[Hashable, Value] = {}
         self._where = ""
         for tensor, shape in feeds.items():
             value = Value(tuple(shape), tensor.dtype, "feed")
@@ -119,13 +120,18 @@ class Lowering:
     def constant(self, value: Any, shape: Sequence[int], dtype: Any) -> Value:
         """A constant: a scalar repeated over `shape`, or an array of that shape."""
         dtype = as_dtype(dtype)
-        out = Value(tuple(shape), dtype, "const")
-        array = np.asarray(value)
-        if array.size == 1:
-            out.uniform = array.astype(dtype).reshape(())[()]
-        else:
-            out.const = array.astype(dtype, copy=False)
-        return out
+        shape = tuple(shape)
+        array = np.asarray(value).astype(dtype, copy=False)
+        if array.size != 1:
+            out = Value(shape, dtype, "const")
+            out.const = array
+            return out
+        key = (array.tobytes(), dtype, shape)
+        found = self._constants.get(key)
+        if found is None:  # one value per scalar, so that equal steps on equal scalars merge
+            found = self._constants[key] = Value(shape, dtype, "const")
+            found.uniform = array.reshape(())[()]
+        return found
 
     def broadcast(self, value: Value, shape: Sequence[int]) -> Value:
         """`value` repeated to `shape`, without copying."""
@@ -144,7 +150,7 @@ class Lowering:
         """Outputs of `op`: an equal earlier step's, a constant, a view, or those of a new step."""
         simpler = op.simplify(self, ins)
         if simpler is not None:
-            return [simpler]
+            return simpler if isinstance(simpler, list) else [simpler]
         key: Hashable = None
         if not op.stateful:
             key = (op.key(), *map(id, ins))
@@ -163,6 +169,8 @@ class Lowering:
             raise DynamicShape(op.name)
         known: list[Any] = [None] * len(ins)
         for i in op.shape_inputs:
+            if i >= len(ins):  # the shape is an attribute this time
+                continue
             if not ins[i].is_const:
                 raise DynamicShape(f"{op.name} needs the value of its input {i} to know its shape")
             known[i] = ins[i].array().tolist()
@@ -188,8 +196,8 @@ class Lowering:
     def _fold(self, op: Op, ins: list[Value], specs: list[Spec], known: list[Any]) -> list[Value] | None:
         """Run an operation on constants now; elementwise on uniform ones costs one element whatever the shape."""
         uniform = op.elementwise and all(v.uniform is not None for v in ins)
-        made: int = sum([prod(s.shape) for s in specs])  # type: ignore[arg-type]
-        if not uniform and (made > FOLD_LIMIT or sum(v.size for v in ins) > 4 * FOLD_LIMIT):
+        sizes = [prod(s.shape or ()) for s in specs] + [v.size // 4 for v in ins]
+        if not uniform and max(sizes) > FOLD_LIMIT:
             return None
         arrays = [np.asarray(v.uniform, v.dtype) if uniform else v.array() for v in ins]
         if uniform:

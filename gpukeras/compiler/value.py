@@ -121,7 +121,7 @@ class Step:
 
     def out_specs(self) -> list[Spec]:
         """Specs of the outputs, None for those nobody reads."""
-        return [None if v is None else v.spec for v in self.outs]  # type: ignore[misc]
+        return [None if v is None else v.spec for v in self.outs]
 
     def __repr__(self) -> str:
         return f"{self.where}: {self.op.name}({self.ins}) -> {self.outs}"
