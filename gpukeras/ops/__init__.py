@@ -13,9 +13,9 @@ from .linalg import *
 from .random import *
 from .reduction import *
 from .scans import *
-from .softmax import *
-from .special import *
 from .shaping import *
+from .softmax import *
 from .sorting import *
+from .special import *
 
 _algebra.register(add=add, ones_like=ones_like, stack=stack)

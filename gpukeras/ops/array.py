@@ -1,4 +1,4 @@
-"""Joining, cutting and repeating tensors; re-exports shaping.py and creation.py."""
+"""Joining, cutting, repeating and padding tensors."""
 
 from __future__ import annotations
 
@@ -12,26 +12,24 @@ from ..graph.dtype import promote
 from ..graph.op import Binding, Op, Partial, Spec, Thunk
 from ..graph.shape import Dim, normalize_axis
 from ..graph.tensor import Tensor, apply, as_tensor
-from . import creation, shaping
-from .creation import *
-from .shaping import *
+from .creation import zeros_like
 from .shaping import BroadcastTo as BroadcastTo
-from .shaping import StaticShape, join_dims, out_spec, static_or_value
+from .shaping import (
+    StaticShape,
+    expand_dims,
+    join_dims,
+    out_spec,
+    reshape,
+    shape,
+    shape_operand,
+    squeeze,
+    static_or_value,
+)
 
 if TYPE_CHECKING:
     from ..graph.tensor import Node
 
-__all__ = [
-    "concatenate",
-    "pad",
-    "repeat",
-    "split",
-    "stack",
-    "tile",
-    "unstack",
-    *creation.__all__,
-    *shaping.__all__,
-]
+__all__ = ["concatenate", "pad", "repeat", "split", "stack", "tile", "unstack"]
 
 
 def _same_dtype(xs: Sequence[Any]) -> list[Tensor]:
@@ -235,10 +233,9 @@ def unstack(x: Any, axis: int = 0) -> list[Tensor]:
 class Tile(Op):
     """The whole input repeated along each axis."""
 
-    shape_inputs = (1,)
-
     def __init__(self, reps: StaticShape | None) -> None:
         self.reps = reps
+        self.shape_inputs = (1,) if reps is None else ()
 
     def infer(self, ins: Sequence[Spec], values: Sequence[Partial]) -> Spec:
         dims, dtype = ins[0]
@@ -247,9 +244,10 @@ class Tile(Op):
         if reps is None:
             return Spec(None, dtype)
         rank = max(len(reps), len(dims))
-        reps = [1] * (rank - len(reps)) + list(reps)
-        full: list[Dim] = [1] * (rank - len(dims)) + list(dims)
-        return Spec(tuple(None if n is None or r is None else n * r for n, r in zip(full, reps)), dtype)
+        full: list[Dim] = [1] * (rank - len(dims))
+        times: list[Dim] = [1] * (rank - len(reps))
+        pairs = zip(full + list(dims), times + list(reps))
+        return Spec(tuple(None if n is None or r is None else n * r for n, r in pairs), dtype)
 
     def grad(self, node: Node, dys: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
         from .reduction import sum

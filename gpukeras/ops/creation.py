@@ -20,11 +20,11 @@ __all__ = ["arange", "eye", "fill", "one_hot", "ones_like", "zeros_like"]
 class Fill(Op):
     """One value everywhere; the shape is an attribute or input 0."""
 
-    shape_inputs = (0,)
     no_grad = "no input but a shape"
 
     def __init__(self, target: StaticShape | None, value: Any, dtype: DType) -> None:
         self.target = target
+        self.shape_inputs = (0,) if target is None else ()
         self.value = value
         self.dtype = dtype
 
@@ -175,6 +175,7 @@ def eye(n: int, m: int | None = None, dtype: Any = None) -> Tensor:
 class OneHot(Op):
     """Ones where the index along a new last axis equals the input; rows of indices out of range are zero."""
 
+    name = "one_hot"
     no_grad = "integer input"
 
     def __init__(self, depth: int, dtype: DType) -> None:

@@ -111,9 +111,7 @@ class Gather(Op):
             return [scatter_add(indices, dy, dims, self.wrap), None]
         out_rank = rank - 1 + k
         order = list(range(axis, axis + k)) + list(range(axis)) + list(range(axis + k, out_rank))
-        rows = scatter_add(
-            indices, transpose(dy, order), [dims[axis], *dims[:axis], *dims[axis + 1 :]], self.wrap
-        )
+        rows = scatter_add(indices, transpose(dy, order), [dims[axis], *dims[:axis], *dims[axis + 1 :]], self.wrap)
         return [transpose(rows, list(range(1, axis + 1)) + [0] + list(range(axis + 1, rank))), None]
 
     def simplify(self, lowering: Any, ins: list[Any]) -> Any:
@@ -162,10 +160,11 @@ def gather(x: Any, indices: Any, axis: int = 0, wrap: bool = False) -> Tensor:
 class ScatterAdd(Op):
     """Zeros of a shape, with slice i of the updates added at first index indices[i]."""
 
-    shape_inputs = (2,)
+    name = "scatter_add"
 
     def __init__(self, target: StaticShape | None, wrap: bool) -> None:
         self.target = target
+        self.shape_inputs = (2,) if target is None else ()
         self.wrap = wrap
 
     def infer(self, ins: Sequence[Spec], values: Sequence[Partial]) -> Spec:
@@ -189,7 +188,7 @@ class ScatterAdd(Op):
         xp, out = b.xp, b.outs[0]
         count, width, rows = b.prepared
         index, linear = b.scratch
-        clear = partial(out.fill, 0)
+        clear: Thunk = partial(out.fill, 0)
         if not count or not width:
             return [clear]
         updates, refresh = contiguous(b, 1)
@@ -231,6 +230,8 @@ def scatter_add(indices: Any, updates: Any, shape: Any, wrap: bool = False) -> T
 class TakeAlong(Op):
     """Elements of each row (last axis) of input 0 chosen by the row of input 1."""
 
+    name = "take_along"
+
     def __init__(self, message: str) -> None:
         self.message = message
 
@@ -257,10 +258,11 @@ class TakeAlong(Op):
 class PutAlong(Op):
     """Zeros with the elements of input 0 added in each row at the places input 1 names."""
 
-    shape_inputs = (2,)
+    name = "put_along"
 
     def __init__(self, target: StaticShape | None, message: str) -> None:
         self.target = target
+        self.shape_inputs = (2,) if target is None else ()
         self.message = message
 
     def infer(self, ins: Sequence[Spec], values: Sequence[Partial]) -> Spec:
@@ -344,22 +346,19 @@ def pick(x: Any, indices: Any) -> Tensor:
 class RavelIndex(Op):
     """Position in the flattened first axes of an array, from one index per axis (broadcast together)."""
 
+    name = "ravel_index"
     no_grad = "integers"
 
     def __init__(self, count: int, dims: StaticShape | None) -> None:
         self.count = count
         self.dims = dims
-
-    @property
-    def shape_inputs(self) -> tuple[int, ...]:  # type: ignore[override]
-        """The lengths of the axes, where they are an input."""
-        return (self.count,)
+        self.shape_inputs = (count,) if dims is None else ()
 
     def infer(self, ins: Sequence[Spec], values: Sequence[Partial]) -> Spec:
         shapes = [s.shape for s in ins[: self.count] if s.shape is not None]
         return Spec(broadcast_all(shapes, "getitem"), INT64)
 
-    def prepare_known(self, ins: Sequence[Spec], outs: Sequence[Spec], values: Sequence[Partial]) -> Any:
+    def prepare_known(self, ins: Sequence[Spec], outs: Sequence[Spec | None], values: Sequence[Partial]) -> Any:
         return self.dims if self.dims is not None else tuple(values[self.count])
 
     def scratch(self, ins: Sequence[Spec], outs: Sequence[Spec], prepared: Any) -> Sequence[Spec]:

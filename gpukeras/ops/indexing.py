@@ -1,4 +1,4 @@
-"""NumPy-style indexing of tensors; re-exports gather.py and sorting.py."""
+"""NumPy-style indexing of tensors: basic indices are views, integer tensors gather, boolean ones select."""
 
 from __future__ import annotations
 
@@ -12,19 +12,15 @@ import numpy as np
 from ..graph.op import Binding, Op, Partial, Spec, Thunk
 from ..graph.shape import Dim
 from ..graph.tensor import Tensor, apply, as_tensor
-from . import gather as _gather_family
-from . import sorting as _sorting_family
-from .gather import *
-from .gather import ravel_index
-from .shaping import _Moves, reshape, shape_like, shape_operand, static_or_value, transpose
-from .shaping import StaticShape
+from .gather import gather, ravel_index
+from .shaping import Moves, StaticShape, reshape, shape_like, shape_operand, static_or_value, transpose
 from .shaping import shape as shape_of
-from .sorting import *
+from .sorting import boolean_mask
 
 if TYPE_CHECKING:
     from ..graph.tensor import Node
 
-__all__ = ["getitem", "slice", "slice_axis", "unindex", *_gather_family.__all__, *_sorting_family.__all__]
+__all__ = ["getitem", "slice", "slice_axis"]
 
 #: One entry of a basic index: ('int', i), ('slice', start, stop, step), ('new',) or ('...',).
 Entry = tuple[Any, ...]
@@ -58,7 +54,7 @@ def _slice_length(n: Dim, start: Any, stop: Any, step: Any) -> Dim:
     return None  # even [:2] may find fewer than two
 
 
-class Index(_Moves):
+class Index(Moves):
     """Integers, slices, new axes and an ellipsis, all known."""
 
     name = "getitem"
@@ -108,11 +104,10 @@ class Index(_Moves):
 class Unindex(Op):
     """Zeros but for the places an `Index` picks, which hold the input: its gradient."""
 
-    shape_inputs = (1,)
-
     def __init__(self, entries: tuple[Entry, ...], target: StaticShape | None) -> None:
         self.entries = entries
         self.target = target
+        self.shape_inputs = (1,) if target is None else ()
 
     def infer(self, ins: Sequence[Spec], values: Sequence[Partial]) -> Spec:
         target = static_or_value(self.target, ins, values, 1)
@@ -162,21 +157,13 @@ class SliceAxis(Op):
         self.limits = limits
         self.step = step
         self.length = length
-
-    @property
-    def shape_inputs(self) -> tuple[int, ...]:  # type: ignore[override]
-        """All inputs but the first."""
-        return tuple(range(1, 1 + self.limits.count("?")))
-
-    def _limits(self, values: Sequence[Any]) -> list[Any]:
-        rest = iter(values[1:])
-        return [next(rest) if v == "?" else v for v in self.limits] + [self.step]
+        self.shape_inputs = tuple(range(1, 1 + limits.count("?")))
 
     def infer(self, ins: Sequence[Spec], values: Sequence[Partial]) -> Spec:
         assert ins[0].shape is not None
         out = list(ins[0].shape)
         known = all(values[i] is not None for i in self.shape_inputs)
-        out[self.axis] = _slice_length(out[self.axis], *self._limits(values)) if known else self.length
+        out[self.axis] = _slice_length(out[self.axis], *_slice_args(self, values[1:])) if known else self.length
         return Spec(tuple(out), ins[0].dtype)
 
     def grad(self, node: Node, dys: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
@@ -187,46 +174,57 @@ class SliceAxis(Op):
     def simplify(self, lowering: Any, ins: list[Any]) -> Any:
         if not all(v.is_const for v in ins[1:]):
             return None
-        limits = self._limits([None] + [v.array().item() for v in ins[1:]])
+        limits = _slice_args(self, [v.array().item() for v in ins[1:]])
         return lowering.emit(Index((WHOLE,) * self.axis + (("slice", *limits),)), [ins[0]])[0]
 
-    def prepare_known(self, ins: Sequence[Spec], outs: Sequence[Spec], values: Sequence[Partial]) -> Any:
-        return (builtins.slice(None),) * self.axis + (builtins.slice(*self._limits(values)),)
+    def prepare_known(self, ins: Sequence[Spec], outs: Sequence[Spec | None], values: Sequence[Partial]) -> Any:
+        return _axis_key(self, values[1:])
 
     def bind(self, b: Binding) -> Sequence[Thunk]:
         return [partial(b.xp.copyto, b.outs[0], b.ins[0][b.prepared])]
 
 
-class UnsliceAxis(SliceAxis):
+class UnsliceAxis(Op):
     """Gradient of `SliceAxis`: zeros around the input; its last input is the shape."""
 
     name = "unslice"
 
     def __init__(self, axis: int, limits: tuple[Any, Any], step: int | None) -> None:
-        super().__init__(axis, limits, step, None)
-
-    @property
-    def shape_inputs(self) -> tuple[int, ...]:
-        """All inputs but the first."""
-        return tuple(range(1, 2 + self.limits.count("?")))
+        self.axis = axis
+        self.limits = limits
+        self.step = step
+        self.shape_inputs = tuple(range(1, 2 + limits.count("?")))
 
     def infer(self, ins: Sequence[Spec], values: Sequence[Partial]) -> Spec:
         target = static_or_value(None, ins, values, len(ins) - 1)
         return Spec(None if target is None else tuple(target), ins[0].dtype)
 
     def grad(self, node: Node, dys: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
-        op = SliceAxis(self.axis, self.limits, self.step, self.length)
+        op = SliceAxis(self.axis, self.limits, self.step, None)
         return [apply(op, dys[0], *node.inputs[1:-1])] + [None] * (len(node.inputs) - 1)  # type: ignore[arg-type]
 
     def simplify(self, lowering: Any, ins: list[Any]) -> Any:
         if not all(v.is_const for v in ins[1:]):
             return None
-        limits = self._limits([None] + [v.array().item() for v in ins[1:-1]])
+        limits = _slice_args(self, [v.array().item() for v in ins[1:-1]])
         entries = (WHOLE,) * self.axis + (("slice", *limits),)
         return lowering.emit(Unindex(entries, tuple(ins[-1].array().tolist())), [ins[0]])[0]
 
+    def prepare_known(self, ins: Sequence[Spec], outs: Sequence[Spec | None], values: Sequence[Partial]) -> Any:
+        return _axis_key(self, values[1:])
+
     def bind(self, b: Binding) -> Sequence[Thunk]:
         return [partial(b.outs[0].fill, 0), partial(b.xp.copyto, b.outs[0][b.prepared], b.ins[0])]
+
+
+def _slice_args(op: SliceAxis | UnsliceAxis, known: Sequence[Any]) -> list[Any]:
+    """start, stop and step, the '?' among the limits replaced by the known values."""
+    rest = iter(known)
+    return [next(rest) if v == "?" else v for v in op.limits] + [op.step]
+
+
+def _axis_key(op: SliceAxis | UnsliceAxis, known: Sequence[Any]) -> Any:
+    return (builtins.slice(None),) * op.axis + (builtins.slice(*_slice_args(op, known)),)
 
 
 def _limit(v: Any) -> Any:
@@ -279,7 +277,7 @@ def slice(x: Any, begin: Any, size: Any) -> Tensor:
     Raises:
         ValueError: when begin and size do not have one entry per axis, or the box leaves the tensor.
     """
-    x = as_tensor(x)
+    t: Tensor = as_tensor(x)
 
     def entries(v: Any) -> list[Any]:
         if isinstance(v, Tensor):
@@ -292,20 +290,16 @@ def slice(x: Any, begin: Any, size: Any) -> Tensor:
         return [n if isinstance(n, Tensor) else int(n) for n in v]
 
     starts, lengths = entries(begin), entries(size)
-    rank = len(starts) if x.shape is None else len(x.shape)
+    rank = len(starts) if t.shape is None else len(t.shape)
     if not len(starts) == len(lengths) == rank:
         raise ValueError(f"slice: begin {starts} and size {lengths} must have one entry for each of the {rank} axes")
     for axis, (start, length) in enumerate(zip(starts, lengths)):
-        n = None if x.shape is None else x.shape[axis]
+        n = None if t.shape is None else t.shape[axis]
         if isinstance(start, int) and isinstance(length, int) and n is not None and start + max(length, 0) > n:
-            raise ValueError(f"slice: axis {axis} of shape {x.shape} has no {length} elements from {start} on")
+            raise ValueError(f"slice: axis {axis} of shape {t.shape} has no {length} elements from {start} on")
         if not (isinstance(start, int) and start == 0 and isinstance(length, int) and length in (-1, n)):
-            x = slice_axis(x, axis, start, length)
-    return x
-
-
-def _is_whole(entry: Any) -> bool:
-    return isinstance(entry, builtins.slice) and entry == builtins.slice(None)
+            t = slice_axis(t, axis, start, length)
+    return t
 
 
 def _key_items(key: Any) -> list[Any]:

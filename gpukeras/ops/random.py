@@ -50,11 +50,11 @@ class _Random(Op):
     """
 
     stateful = True
-    shape_inputs = (0,)
     no_grad = "random numbers depend on a shape only"
 
     def __init__(self, target: StaticShape | None, dtype: DType, seed: int | None) -> None:
         self.target = target
+        self.shape_inputs = (0,) if target is None else ()
         self.dtype = dtype
         self.seed = new_seed() if seed is None else int(seed)
         self.counter = RunCounter()
@@ -376,7 +376,8 @@ def random_uniform(
     if isinstance(minval, Tensor) or isinstance(maxval, Tensor):
         high = 1.0 if maxval is None else maxval
         unit = random_uniform(shape, 0.0, 1.0, kind, seed)
-        return unit * (high - minval) + minval
+        scaled: Tensor = unit * (high - minval) + minval
+        return scaled
     if kind.is_floating:
         low, top = float(minval), 1.0 if maxval is None else float(maxval)
         return _draw(lambda s: RandomUniform(s, low, top, kind, seed), shape)
@@ -392,9 +393,7 @@ def _float_type(dtype: Any, what: str) -> DType:
     return kind
 
 
-def random_normal(
-    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: int | None = None
-) -> Tensor:
+def random_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: int | None = None) -> Tensor:
     """Normally distributed numbers.
 
     Arguments:
@@ -409,7 +408,8 @@ def random_normal(
     """
     kind = _float_type(dtype, "random_normal")
     if isinstance(mean, Tensor) or isinstance(stddev, Tensor):
-        return random_normal(shape, 0.0, 1.0, kind, seed) * stddev + mean
+        scaled: Tensor = random_normal(shape, 0.0, 1.0, kind, seed) * stddev + mean
+        return scaled
     return _draw(lambda s: RandomNormal(s, float(mean), float(stddev), kind, seed), shape)
 
 
@@ -430,7 +430,8 @@ def truncated_normal(
     """
     kind = _float_type(dtype, "truncated_normal")
     if isinstance(mean, Tensor) or isinstance(stddev, Tensor):
-        return truncated_normal(shape, 0.0, 1.0, kind, seed) * stddev + mean
+        scaled: Tensor = truncated_normal(shape, 0.0, 1.0, kind, seed) * stddev + mean
+        return scaled
     return _draw(lambda s: TruncatedNormal(s, float(mean), float(stddev), kind, seed), shape)
 
 

@@ -71,7 +71,8 @@ def static_or_value(attribute: StaticShape | None, ins: Sequence[Spec], values: 
         return attribute
     if isinstance(values[i], list):
         return values[i]
-    length = ins[i].shape[0] if ins[i].shape else None
+    dims = ins[i].shape
+    length = dims[0] if dims else None
     return None if length is None else [None] * length
 
 
@@ -83,7 +84,7 @@ def out_spec(op: Op, ins: Sequence[Any]) -> Spec:
     return spec
 
 
-class _Moves(Op):
+class Moves(Op):
     """Base of operations whose output holds the elements of input 0 and nothing else."""
 
     def simplify(self, lowering: Any, ins: list[Any]) -> Any:
@@ -191,14 +192,14 @@ def _same_memory(a: Any, b: Any) -> bool:
     return bool(cupy.may_share_memory(a, b))
 
 
-class Reshape(_Moves):
+class Reshape(Moves):
     """Same elements in row-major order, another shape."""
 
     is_view = True
-    shape_inputs = (1,)
 
     def __init__(self, target: StaticShape | None) -> None:
         self.target = target
+        self.shape_inputs = (1,) if target is None else ()
 
     def infer(self, ins: Sequence[Spec], values: Sequence[Partial]) -> Spec:
         source, dtype = ins[0]
@@ -259,18 +260,19 @@ def reshape(x: Any, shape: Any) -> Tensor:
     Raises:
         ValueError: when the numbers of elements differ.
     """
-    x = as_tensor(x)
+    t: Tensor = as_tensor(x)
     static, inputs = shape_operand(shape)
     if static is not None:
         static = tuple(-1 if n is None else n for n in static)
-        if x.shape is not None and tuple(x.shape) == static:
-            return x
-    return apply(Reshape(static), x, *inputs)  # type: ignore[no-any-return]
+        if t.shape is not None and tuple(t.shape) == static:
+            return t
+    return apply(Reshape(static), t, *inputs)  # type: ignore[no-any-return]
 
 
-class ExpandDims(_Moves):
+class ExpandDims(Moves):
     """A new axis of length 1."""
 
+    name = "expand_dims"
     is_view = True
 
     def __init__(self, axis: int) -> None:
@@ -306,7 +308,7 @@ def expand_dims(x: Any, axis: int = -1) -> Tensor:
     return apply(ExpandDims(int(axis)), as_tensor(x))  # type: ignore[no-any-return]
 
 
-class Squeeze(_Moves):
+class Squeeze(Moves):
     """Without axes of length 1."""
 
     is_view = True
@@ -369,7 +371,7 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
     return apply(Squeeze(axes), x)  # type: ignore[no-any-return]
 
 
-class Transpose(_Moves):
+class Transpose(Moves):
     """Axes in another order (reversed when `perm` is None)."""
 
     is_view = True
@@ -417,14 +419,15 @@ def transpose(x: Any, perm: Sequence[int] | None = None) -> Tensor:
     return apply(Transpose(order), as_tensor(x))  # type: ignore[no-any-return]
 
 
-class BroadcastTo(_Moves):
+class BroadcastTo(Moves):
     """The input repeated along axes of length 1 or missing."""
 
+    name = "broadcast_to"
     is_view = True
-    shape_inputs = (1,)
 
     def __init__(self, target: StaticShape | None) -> None:
         self.target = target
+        self.shape_inputs = (1,) if target is None else ()
 
     def infer(self, ins: Sequence[Spec], values: Sequence[Partial]) -> Spec:
         dims, dtype = ins[0]
@@ -480,16 +483,16 @@ def broadcast_to(x: Any, shape: Any) -> Tensor:
     Raises:
         ValueError: when the shape does not broadcast.
     """
-    x = as_tensor(x)
+    t: Tensor = as_tensor(x)
     static, inputs = shape_operand(shape)
     if static is not None:
         static = tuple(-1 if n is None else n for n in static)
-        if x.shape is not None and tuple(x.shape) == static:
-            return x
-    return apply(BroadcastTo(static), x, *inputs)  # type: ignore[no-any-return]
+        if t.shape is not None and tuple(t.shape) == static:
+            return t
+    return apply(BroadcastTo(static), t, *inputs)  # type: ignore[no-any-return]
 
 
-class Reverse(_Moves):
+class Reverse(Moves):
     """Elements in reverse order along some axes."""
 
     is_view = True
@@ -559,4 +562,3 @@ def broadcast_all(shapes: Sequence[StaticShape], what: str) -> StaticShape:
     for dims in shapes:
         out = broadcast(out, dims, what)
     return out
-

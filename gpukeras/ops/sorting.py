@@ -95,6 +95,8 @@ def sort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
 class TopK(Op):
     """The k largest elements of each row, largest first, and where they are."""
 
+    name = "top_k"
+
     def __init__(self, k: int) -> None:
         self.k = k
 
@@ -144,6 +146,7 @@ def top_k(x: Any, k: int) -> tuple[Tensor, Tensor]:
 class InTopK(Op):
     """Whether fewer than k scores of a row exceed the target's; False where the row cannot tell."""
 
+    name = "in_top_k"
     no_grad = "boolean output"
     shape_inputs = (2,)
 
@@ -156,7 +159,7 @@ class InTopK(Op):
             )
         return Spec((targets[0] if dims[0] is None else dims[0],), BOOL)
 
-    def prepare_known(self, ins: Sequence[Spec], outs: Sequence[Spec], values: Sequence[Partial]) -> Any:
+    def prepare_known(self, ins: Sequence[Spec], outs: Sequence[Spec | None], values: Sequence[Partial]) -> Any:
         return values[2]
 
     def scratch(self, ins: Sequence[Spec], outs: Sequence[Spec], prepared: Any) -> Sequence[Spec]:
@@ -214,6 +217,7 @@ def in_top_k(predictions: Any, targets: Any, k: Any) -> Tensor:
 class BooleanMask(Op):
     """The slices of input 0 where input 1, over the first axes, holds."""
 
+    name = "boolean_mask"
     dynamic = True
 
     def infer(self, ins: Sequence[Spec], values: Sequence[Partial]) -> Spec:
@@ -236,6 +240,7 @@ class BooleanMask(Op):
 class MaskScatter(Op):
     """Zeros with the slices of input 0 where input 1 holds: the gradient of `BooleanMask`."""
 
+    name = "mask_scatter"
     shape_inputs = (2,)
 
     def __init__(self, target: StaticShape | None) -> None:
@@ -271,5 +276,3 @@ def boolean_mask(x: Any, mask: Any) -> Tensor:
     if not mask.dtype.is_bool:
         raise TypeError(f"boolean_mask: expected a boolean mask, got {mask.dtype}")
     return apply(BooleanMask(), as_tensor(x), mask)  # type: ignore[no-any-return]
-
-
