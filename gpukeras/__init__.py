@@ -1,3 +1,43 @@
 """Keras 2.2 on NumPy and CUDA, without TensorFlow."""
 
+from . import (
+    activations,
+    backend,
+    callbacks,
+    constraints,
+    datasets,
+    engine,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    regularizers,
+    utils,
+)
+from .layers import Input
+from .models import Model, Sequential
+
+#: The version of Keras whose behaviour this is; scripts compare it.  The package's own is in its metadata.
 __version__ = "2.2.4"
+
+__all__ = [
+    "Input",
+    "Model",
+    "Sequential",
+    "activations",
+    "backend",
+    "callbacks",
+    "constraints",
+    "datasets",
+    "engine",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "regularizers",
+    "utils",
+]
