@@ -20,11 +20,43 @@ const RandomKernels& random_kernels_base();
 const RandomKernels& random_kernels_avx2();
 const RandomKernels& random_kernels_avx512();
 
+// One entry per activation, in the order of kActivationNames.
+constexpr const char* kActivationNames[] = {"linear", "relu", "sigmoid",  "hard_sigmoid", "tanh",
+                                            "elu",    "selu", "softplus", "softsign",     "exponential"};
+constexpr size_t kActivations = sizeof(kActivationNames) / sizeof(kActivationNames[0]);
+
+struct ActivationKernels {
+    void (*forward[kActivations])(const float* x, float* y, size_t count);
+    // dx = dy * derivative, the latter from the activation's value y.
+    void (*backward[kActivations])(const float* y, const float* dy, float* dx, size_t count);
+};
+
+const ActivationKernels& activation_kernels_base();
+const ActivationKernels& activation_kernels_avx2();
+const ActivationKernels& activation_kernels_avx512();
+
 enum class Isa { base, avx2, avx512 };
 
 // The best set that this processor has, this build contains, and GPUKERAS_CPU_ISA (base, avx2, avx512)
 // allows.
 Isa chosen_isa();
 const char* isa_name(Isa isa);
+
+// The one of three tables that belongs to the chosen set.
+template <typename Table>
+const Table& chosen_table(const Table& base, const Table& avx2, const Table& avx512) {
+    const Isa isa = chosen_isa();
+    return isa == Isa::avx512 ? avx512 : isa == Isa::avx2 ? avx2 : base;
+}
+
+#if defined(GPUKERAS_X86_DISPATCH)
+#define GPUKERAS_CHOSEN_TABLE(name) \
+    ::gpukeras::cpu::chosen_table(name##_base(), name##_avx2(), name##_avx512())
+#else
+#define GPUKERAS_CHOSEN_TABLE(name) name##_base()
+#endif
+
+#define GPUKERAS_JOIN_EXPANDED(a, b) a##b
+#define GPUKERAS_JOIN(a, b) GPUKERAS_JOIN_EXPANDED(a, b)
 
 }  // namespace gpukeras::cpu

@@ -9,14 +9,8 @@ namespace {
 constexpr size_t kGrain = 1 << 14;  // elements; a multiple of four, so that pieces start on a block
 
 const RandomKernels& kernels() {
-#if defined(GPUKERAS_X86_DISPATCH)
-    static const RandomKernels& chosen = chosen_isa() == Isa::avx512 ? random_kernels_avx512()
-                                         : chosen_isa() == Isa::avx2 ? random_kernels_avx2()
-                                                                     : random_kernels_base();
+    static const RandomKernels& chosen = GPUKERAS_CHOSEN_TABLE(random_kernels);
     return chosen;
-#else
-    return random_kernels_base();
-#endif
 }
 
 }  // namespace

@@ -86,9 +86,6 @@ void fill_normal(float* out, size_t count, uint64_t seed, uint64_t stream, uint6
 
 }  // namespace
 
-#define GPUKERAS_JOIN2(a, b) a##b
-#define GPUKERAS_JOIN(a, b) GPUKERAS_JOIN2(a, b)
-
 const RandomKernels& GPUKERAS_JOIN(random_kernels_, GPUKERAS_ISA)() {
     static const RandomKernels kernels{fill_bits, fill_uniform, fill_normal};
     return kernels;

@@ -47,6 +47,49 @@ GPUKERAS_HD float log_normal_range(float x) {
     return e * 0.693145752f + (2.0f * s + (s * tail + e * 1.42860677e-6f));
 }
 
+// 2^n for n in [-126, 127].
+GPUKERAS_HD float power_of_two(int32_t n) { return bits_to_float(static_cast<uint32_t>(n + 127) << 23); }
+
+// Splits x = n ln 2 + rest with |rest| <= ln(2) / 2, and returns expm1(rest) as a Taylor polynomial.
+GPUKERAS_HD float expm1_reduced(float x, int32_t* n) {
+    // Adding and subtracting 1.5 * 2^23 rounds to the nearest integer.
+    const float whole = (x * 1.44269504f + 12582912.0f) - 12582912.0f;
+    *n = static_cast<int32_t>(whole);
+    const float r = (x - whole * 0.693145752f) - whole * 1.42860677e-6f;
+    const float tail = 0.166666667f + r * (4.16666667e-2f +
+                                           r * (8.33333333e-3f + r * (1.38888889e-3f + r * 1.98412698e-4f)));
+    return r + r * r * (0.5f + r * tail);
+}
+
+// e^x; 0 below the smallest denormal, infinity above the largest number, NaN for NaN.
+GPUKERAS_HD float exp_float(float x) {
+    const float low = -104.0f, high = 89.0f;
+    // Written so that NaN becomes `low` here: its conversion to an integer is not defined.
+    const float clamped = x > low ? (x < high ? x : high) : low;
+    int32_t n;
+    const float p = 1.0f + expm1_reduced(clamped, &n);
+    const int32_t half = n >> 1;  // in two steps, since 2^128 and 2^-149 are no normal numbers
+    const float y = p * power_of_two(half) * power_of_two(n - half);
+    return x == x ? y : x;
+}
+
+// e^x - 1 for x <= 40, accurate near 0.
+GPUKERAS_HD float expm1_to_forty(float x) {
+    const float clamped = x > -40.0f ? (x < 40.0f ? x : 40.0f) : -40.0f;
+    int32_t n;
+    const float p = expm1_reduced(clamped, &n);
+    const float scale = power_of_two(n);
+    const float y = scale * p + (scale - 1.0f);
+    return x == x ? y : x;
+}
+
+// log(1 + u) for u in [0, 1].
+GPUKERAS_HD float log1p_unit(float u) {
+    const float w = 1.0f + u;
+    // The digits of u that 1 + u cannot hold.
+    return log_normal_range(w) + (u - (w - 1.0f)) / w;
+}
+
 // sin and cos of 2 pi turn, for turn in [0, 1].
 GPUKERAS_HD void sincos_turn(float turn, float* sine, float* cosine) {
     const float quarters = turn * 4.0f;

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "../cpu/activations.h"
 #include "../cpu/isa.h"
 #include "../cpu/parallel.h"
 #include "../cpu/random.h"
@@ -62,6 +63,44 @@ void bind_random(py::module_& m) {
         "Fills a C-contiguous float32 array with normal numbers (Box-Muller).");
 }
 
+void same_size(const py::array& a, const py::array& b, const char* function) {
+    if (a.size() != b.size()) {
+        throw std::invalid_argument(std::string(function) + ": expected arrays of one size, got " +
+                                    std::to_string(a.size()) + " and " + std::to_string(b.size()) +
+                                    " elements");
+    }
+}
+
+void bind_activations(py::module_& m) {
+    m.def(
+        "activation",
+        [](const std::string& name, const Array<float>& x, Array<float> out) {
+            const size_t index = cpu::activation_index(name);
+            same_size(x, out, "activation");
+            const float* source = x.data();
+            float* data = writable(out, "activation");
+            const size_t count = static_cast<size_t>(out.size());
+            py::gil_scoped_release release;
+            cpu::activation_forward(index, source, data, count);
+        },
+        py::arg("name"), py::arg("x").noconvert(), py::arg("out").noconvert(),
+        "Writes an activation's values of a C-contiguous float32 array to `out`, which may be `x` itself.");
+    m.def(
+        "activation_gradient",
+        [](const std::string& name, const Array<float>& y, const Array<float>& dy, Array<float> out) {
+            const size_t index = cpu::activation_index(name);
+            same_size(y, out, "activation_gradient");
+            same_size(dy, out, "activation_gradient");
+            const float *values = y.data(), *gradient = dy.data();
+            float* data = writable(out, "activation_gradient");
+            const size_t count = static_cast<size_t>(out.size());
+            py::gil_scoped_release release;
+            cpu::activation_backward(index, values, gradient, data, count);
+        },
+        py::arg("name"), py::arg("y").noconvert(), py::arg("dy").noconvert(), py::arg("out").noconvert(),
+        "Writes dy times the activation's derivative, taken from its values y, to `out`.");
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_native, m) {
@@ -82,4 +121,5 @@ PYBIND11_MODULE(_native, m) {
         },
         "What this extension was built with and what it uses on this processor.");
     bind_random(m);
+    bind_activations(m);
 }
