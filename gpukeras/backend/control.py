@@ -53,7 +53,7 @@ def stop_gradient(variables: Any) -> Any:
 
 
 def print_tensor(x: Any, message: str = "") -> Tensor:
-    """Returns a tensor that prints its value, to standard error, whenever it is computed.
+    """Returns a tensor that prints its value whenever it is computed.
 
     Arguments:
         x: tensor.

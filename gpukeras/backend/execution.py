@@ -35,7 +35,7 @@ class Function:
     def __init__(
         self, inputs: Any, outputs: Any, updates: Any = None, name: str | None = None, **session_kwargs: Any
     ) -> None:
-        updates = updates or []
+        updates = [] if updates is None else updates
         for what, value in (("inputs", inputs), ("outputs", outputs), ("updates", updates)):
             if not isinstance(value, (list, tuple)):
                 raise TypeError(f"`{what}` of a function should be a list or tuple, got {value!r}")
@@ -88,6 +88,16 @@ class Function:
             compiled = self._compiled[key] = Compiled(inputs, self.outputs + self._extra, self.updates)
         return compiled
 
+    def _numbers(self, i: int, value: np.ndarray) -> np.ndarray:
+        """An array of objects as one of the type of input `i`."""
+        try:
+            return value.astype(self.inputs[i].dtype.name)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"input {self.inputs[i].name!r} of a function: expected numbers, got an array of dtype {value.dtype} "
+                f"and shape {value.shape} ({error})"
+            ) from None
+
     def _evaluated(self, values: list[Any]) -> None:
         """Replaces symbolic tensors among the values by what they are now, computed together."""
         symbols = tuple(x for x in values if isinstance(x, Tensor))
@@ -119,7 +129,10 @@ class Function:
         given = tuple([i for i in self._fed if inputs[i] is not None])
         values = [inputs[i] for i in given]
         for i, value in enumerate(values):
-            if is_scipy_sparse(value):
+            if type(value) is np.ndarray:
+                if value.dtype.kind not in "fiub":
+                    values[i] = self._numbers(given[i], value)
+            elif is_scipy_sparse(value):
                 values[i] = densify(value)
             elif isinstance(value, Tensor):
                 self._evaluated(values)

@@ -110,6 +110,8 @@ def variable(value: Any, dtype: Any = None, name: str | None = None, constraint:
             )
         if value.dtype != kind:
             value = ops.cast(value, kind)
+    else:
+        value = np.array(value, kind.name)  # a copy: the value is not taken over before it is needed
     v = Variable(value, kind, name, constraint)
     v._keras_shape = tuple(v.shape)
     v._uses_learning_phase = False

@@ -114,3 +114,4 @@ def test_wrong_values(doubling):
         doubling([np.ones((2, 3))])
     with pytest.raises(TypeError, match="expected numbers"):
         doubling([np.array([["a", "b"]])])
+    np.testing.assert_array_equal(doubling([np.array([[1, 2.5]], object)])[0], [[2, 5]])

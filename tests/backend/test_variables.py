@@ -28,7 +28,7 @@ def test_variable_names_and_constraint():
         assert K.variable(0, name="kernel").name == "dense/kernel:0"
     with K.name_scope("dense"):
         assert K.variable(0, name="kernel").name == "dense_1/kernel:0"
-    assert K.variable(0).name == "Variable:0"
+    assert K.variable(0).name == "Variable_1:0"
 
 
 def test_variable_from_a_tensor():
