@@ -1,0 +1,295 @@
+"""The loops of `fit`, `evaluate` and `predict` over arrays."""
+
+import numpy as np
+
+from .. import backend as K
+from ..callbacks.base import CallbackList
+from ..callbacks.loggers import BaseLogger, History, ProgbarLogger
+from ..utils.generic_utils import to_list, unpack_singleton
+from ..utils.progbar import Progbar
+from .training_feeds import Feeds
+from .training_utils import batch_shuffle, check_num_samples, make_batches
+
+__all__ = ["fit_loop", "predict_loop", "test_loop"]
+
+
+def training_feeds(model):
+    """The tensors that a model's training and test functions are fed with.
+
+    # Arguments
+        model: compiled `Model`.
+
+    # Returns
+        List of placeholders, without the learning phase.
+    """
+    return model._feed_inputs + model._feed_targets + model._feed_sample_weights
+
+
+def start_callbacks(model, callbacks, verbose, count_mode, params, validation_data):
+    """Puts the callbacks of a training together and tells them that it begins.
+
+    # Arguments
+        model: `Model`.
+        callbacks: list of the user's callbacks, or None.
+        verbose: 0, 1 or 2.
+        count_mode: 'samples' or 'steps', what the progress bar counts.
+        params: dict for `Callback.set_params`.
+        validation_data: list of arrays for `Callback.validation_data`, or None.
+
+    # Returns
+        Tuple `(CallbackList, the model that callbacks see)`.
+    """
+    model.history = History()
+    chain = [BaseLogger(stateful_metrics=model.stateful_metric_names)]
+    if verbose:
+        chain.append(ProgbarLogger(count_mode, stateful_metrics=_with_val(model.stateful_metric_names)))
+    chain += to_list(callbacks, allow_tuple=True) if callbacks else []
+    chain = CallbackList(chain + [model.history])
+    # A model that stands in for another (one copy per device) lets callbacks save that one.
+    seen = getattr(model, "callback_model", None) or model
+    chain.set_model(seen)
+    chain.set_params(params)
+    seen.stop_training = False
+    if validation_data:
+        for callback in chain:
+            callback.validation_data = validation_data
+    chain.on_train_begin()
+    return chain, seen
+
+
+def _with_val(names):
+    return list(names) + ["val_" + name for name in names]
+
+
+def callback_metric_names(labels, do_validation):
+    """Names of the values that callbacks find in `logs`.
+
+    # Arguments
+        labels: list of the model's metric names.
+        do_validation: bool.
+
+    # Returns
+        List of names.
+    """
+    return list(labels) + (["val_" + name for name in labels] if do_validation else [])
+
+
+def fit_loop(
+    model,
+    f,
+    ins,
+    out_labels=None,
+    batch_size=None,
+    epochs=100,
+    verbose=1,
+    callbacks=None,
+    val_f=None,
+    val_ins=None,
+    shuffle=True,
+    callback_metrics=None,
+    initial_epoch=0,
+    steps_per_epoch=None,
+    validation_steps=None,
+):
+    """Trains a model.
+
+    # Arguments
+        model: compiled `Model`.
+        f: train function.
+        ins: list of arrays for it, in the order of its inputs.
+        out_labels: list of the names of its outputs.
+        batch_size: int.
+        epochs: int, number of the last epoch.
+        verbose: 0, 1 or 2.
+        callbacks: list of callbacks.
+        val_f: test function, or None.
+        val_ins: list of arrays for it.
+        shuffle: True, False or 'batch' (whole batches keep their samples).
+        callback_metrics: list of the names that callbacks find in `logs`.
+        initial_epoch: int, number of the first epoch, from 0.
+        steps_per_epoch: int, steps that take all of `ins` each; None to go by batches.
+        validation_steps: int, steps of the validation.
+
+    # Returns
+        `History`.
+    """
+    do_validation = bool(val_f and (val_ins or validation_steps))
+    if validation_steps and steps_per_epoch is None:
+        raise ValueError(
+            "Can only use `validation_steps` when doing step-wise training, i.e. `steps_per_epoch` must be set."
+        )
+    samples = check_num_samples(ins, batch_size, steps_per_epoch, "steps_per_epoch")
+    if verbose and do_validation and ins and val_ins and hasattr(ins[0], "shape") and hasattr(val_ins[0], "shape"):
+        print(f"Train on {ins[0].shape[0]} samples, validate on {val_ins[0].shape[0]} samples")
+    labels = model.metrics_names if out_labels is None else out_labels
+    known = samples
+    if known is None and ins and hasattr(ins[0], "shape") and not K.is_tensor(ins[0]):
+        known = ins[0].shape[0]
+    params = {
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "steps": steps_per_epoch,
+        "samples": known,
+        "verbose": verbose,
+        "do_validation": do_validation,
+        "metrics": callback_metric_names(labels, do_validation) if callback_metrics is None else callback_metrics,
+    }
+    mode = "samples" if steps_per_epoch is None else "steps"
+    chain, seen = start_callbacks(model, callbacks, verbose, mode, params, val_ins)
+    feeds = Feeds(ins, training_feeds(model))
+    validation = _Test(model, val_f, val_ins, batch_size, validation_steps) if do_validation else None
+    order = None if samples is None else np.arange(samples)
+    for epoch in range(initial_epoch, epochs):
+        for metric in model.stateful_metric_functions:
+            metric.reset_states()
+        chain.on_epoch_begin(epoch)
+        if steps_per_epoch is not None:
+            batches = ((1, None) for _ in range(steps_per_epoch))
+        else:
+            order, batches = _batches(order, batch_size, shuffle)
+        finished = _train_epoch(f, feeds, batches, labels, chain, seen)
+        logs = {}
+        if validation is not None and finished:
+            logs.update(zip(["val_" + name for name in labels], validation.run()))
+        chain.on_epoch_end(epoch, logs)
+        if seen.stop_training:
+            break
+    chain.on_train_end()
+    return model.history
+
+
+def _batches(order, batch_size, shuffle):
+    """The epoch's order of samples and its batches as pairs (size, indices or slice)."""
+    if shuffle == "batch":
+        order = batch_shuffle(order, batch_size)
+    elif shuffle:
+        np.random.shuffle(order)
+    if shuffle:
+        return order, ((end - start, order[start:end]) for start, end in make_batches(len(order), batch_size))
+    return order, ((end - start, slice(start, end)) for start, end in make_batches(len(order), batch_size))
+
+
+def _train_epoch(f, feeds, batches, labels, chain, seen):
+    """Runs the batches of an epoch; False when a callback stopped it."""
+    for number, (size, ids) in enumerate(batches):
+        logs = {"batch": number, "size": size}
+        chain.on_batch_begin(number, logs)
+        outs = f(feeds.whole() if ids is None else feeds.rows(ids))
+        logs.update(zip(labels, outs))
+        chain.on_batch_end(number, logs)
+        if seen.stop_training:
+            return False
+    return True
+
+
+class _Test:
+    """An evaluation that can be repeated, its data prepared once.
+
+    # Arguments
+        model: compiled `Model`.
+        f: test function.
+        ins: list of arrays for it.
+        batch_size: int.
+        steps: int, steps that take all of `ins` each; None to go by batches.
+        verbose: 0 or 1.
+    """
+
+    def __init__(self, model, f, ins, batch_size, steps, verbose=0):
+        self.model, self.f, self.steps, self.verbose = model, f, steps, verbose
+        self.samples = check_num_samples(ins or [], batch_size, steps, "steps")
+        self.batch_size = batch_size
+        self.feeds = Feeds(ins or [], training_feeds(model))
+
+    def run(self):
+        """Evaluates.
+
+        # Returns
+            List of the loss and metrics.
+        """
+        for metric in self.model.stateful_metric_functions:
+            metric.reset_states()
+        last_counts = [name in self.model.stateful_metric_names for name in self.model.metrics_names]
+        if self.steps is None:
+            total = self.samples
+            batches = ((end - start, slice(start, end)) for start, end in make_batches(self.samples, self.batch_size))
+        else:
+            total = self.steps
+            batches = ((1, None) for _ in range(self.steps))
+        bar = Progbar(target=total) if self.verbose == 1 else None
+        sums, done = [], 0
+        for size, ids in batches:
+            outs = self.f(self.feeds.whole() if ids is None else self.feeds.rows(ids))
+            if not sums:
+                sums = [0.0] * len(outs)
+            for i, out in enumerate(outs):
+                sums[i] = out if last_counts[i] else sums[i] + _number(out) * size
+            done += size
+            if bar is not None:
+                bar.update(done)
+        return [value if last else value / total for value, last in zip(sums, last_counts)]
+
+
+def _number(value):
+    """A scalar in double precision, so that sums over many batches keep their digits."""
+    return float(value) if np.ndim(value) == 0 else np.asarray(value, dtype="float64")
+
+
+def test_loop(model, f, ins, batch_size=None, verbose=0, steps=None):
+    """Evaluates a model.
+
+    # Arguments
+        model: compiled `Model`.
+        f: test function.
+        ins: list of arrays for it, in the order of its inputs.
+        batch_size: int.
+        verbose: 0 or 1.
+        steps: int, steps that take all of `ins` each; None to go by batches.
+
+    # Returns
+        The loss, or a list of the loss and metrics.
+    """
+    return unpack_singleton(_Test(model, f, ins, batch_size, steps, verbose).run())
+
+
+# pytest collects functions called test_*, also where they are only imported.
+test_loop.__test__ = False
+
+
+def predict_loop(model, f, ins, batch_size=32, verbose=0, steps=None):
+    """Computes a model's outputs.
+
+    # Arguments
+        model: `Model`.
+        f: predict function.
+        ins: list of arrays for it, in the order of its inputs.
+        batch_size: int.
+        verbose: 0 or 1.
+        steps: int, steps that take all of `ins` each; None to go by batches.
+
+    # Returns
+        Array, or list of arrays for several outputs.
+    """
+    feeds = Feeds(ins, model._feed_inputs)
+    if steps is not None:
+        bar = Progbar(target=steps) if verbose == 1 else None
+        collected = []
+        for step in range(steps):
+            collected.append(f(feeds.whole()))
+            if bar is not None:
+                bar.update(step + 1)
+        return unpack_singleton([np.concatenate(parts, axis=0) for parts in zip(*collected)])
+    samples = check_num_samples(ins, batch_size, None, "steps")
+    bar = Progbar(target=samples) if verbose == 1 else None
+    outputs = None
+    for start, end in make_batches(samples, batch_size):
+        outs = f(feeds.rows(slice(start, end)))
+        if end - start == samples:
+            outputs = outs
+        else:
+            if outputs is None:
+                outputs = [np.empty((samples,) + out.shape[1:], dtype=out.dtype) for out in outs]
+            for whole, out in zip(outputs, outs):
+                whole[start:end] = out
+        if bar is not None:
+            bar.update(end)
+    return unpack_singleton(list(outputs))
