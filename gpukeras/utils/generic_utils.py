@@ -114,10 +114,26 @@ def _lookup(name, custom_objects, module_objects):
     return None
 
 
-def _unknown(kind, name):
+def _unknown(kind, name, tables):
+    import difflib
+
+    known = {key for table in tables if table for key, value in table.items() if _is_choice(key, value)}
+    close = difflib.get_close_matches(str(name).lower(), {key.lower() for key in known}, n=3, cutoff=0.6)
+    close = sorted(key for key in known if key.lower() in close)
     return ValueError(
-        "Unknown %s: %s. If it is your own, pass it by name: custom_objects={'%s': ...}, or register it "
-        "with keras.utils.get_custom_objects()['%s'] = ..." % (kind, name, name, name)
+        f"Unknown {kind}: {name}. "
+        + (f"Did you mean {' or '.join(map(repr, close))}? " if close else "")
+        + f"If it is your own, pass it by name: custom_objects={{'{name}': ...}}, or register it with "
+        f"keras.utils.get_custom_objects()['{name}'] = ..."
+    )
+
+
+def _is_choice(key, value):
+    # Module tables also hold imported modules, helpers and private names.
+    return (
+        callable(value)
+        and not key.startswith("_")
+        and key not in ("K", "get", "serialize", "deserialize", "serialize_keras_object", "deserialize_keras_object")
     )
 
 
@@ -148,7 +164,8 @@ def deserialize_keras_object(
     if isinstance(identifier, str):
         found = _lookup(identifier, custom_objects, module_objects)
         if found is None:
-            raise _unknown(printable_module_name, identifier)
+            tables = (custom_objects, _GLOBAL_CUSTOM_OBJECTS, module_objects)
+            raise _unknown(printable_module_name, identifier, tables)
         return found
     raise ValueError(
         "Could not interpret serialized %s: expected a dict or a string, got %r"
@@ -161,7 +178,7 @@ def _from_config(identifier, module_objects, custom_objects, kind):
     cls = name if inspect.isclass(name) or inspect.isfunction(name) else None
     cls = cls or _lookup(name, custom_objects, module_objects)
     if cls is None:
-        raise _unknown(kind, name)
+        raise _unknown(kind, name, (custom_objects, _GLOBAL_CUSTOM_OBJECTS, module_objects))
     if not hasattr(cls, "from_config"):
         # A function standing for a configured object, such as glorot_uniform(seed=3).
         with CustomObjectScope(custom_objects or {}):
