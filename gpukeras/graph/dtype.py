@@ -75,9 +75,9 @@ def as_dtype(dtype: Any) -> DType:
     found = _INTERNED.get(dtype) if isinstance(dtype, str) else None
     if found is not None:
         return found
-    if dtype is None or dtype is float or dtype == "float":
+    if dtype is None or dtype is float or (isinstance(dtype, str) and dtype == "float"):
         return floatx()
-    if dtype is int or dtype == "int":
+    if dtype is int or (isinstance(dtype, str) and dtype == "int"):  # NumPy dtypes equal such strings too
         return _INTERNED["int32"]
     name = getattr(dtype, "name", dtype) if not isinstance(dtype, (np.dtype, type)) else np.dtype(dtype).name
     if isinstance(name, str) and name in _INTERNED:

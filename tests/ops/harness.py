@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -131,6 +131,26 @@ class Case:
         return [i for i, a in enumerate(arrays) if a.dtype.kind == "f"] if self.wrt is None else list(self.wrt)
 
 
+def squared(case: Case) -> Case:
+    """The float outputs of a linear operation squared, so that there is a second gradient to check."""
+
+    def square(out: Any) -> Any:
+        parts = list(out) if isinstance(out, (list, tuple)) else [out]
+        return [ops.square(t) if t.dtype.is_floating else t for t in parts]
+
+    def oracle(*arrays: np.ndarray) -> Any:
+        return [v**2 if v.dtype.kind == "f" else v for v in case.expected(arrays)]
+
+    return replace(
+        case,
+        label=case.label + ", squared",
+        call=lambda *tensors: square(case.call(*tensors)),
+        oracle=oracle,
+        dtypes=("float64",),
+        second=True,
+    )
+
+
 def placeholders(arrays: Sequence[np.ndarray], unknown: bool = False) -> list[Placeholder]:
     """One placeholder per array; with `unknown`, of known rank only."""
     return [Placeholder([None] * a.ndim if unknown else a.shape, a.dtype) for a in arrays]
@@ -186,7 +206,7 @@ def _value(t: Tensor, values: Mapping[Tensor, np.ndarray]) -> np.ndarray:
 def _strided(a: np.ndarray) -> np.ndarray:
     """The same values with every stride doubled."""
     wide = np.empty(tuple(2 * n for n in a.shape), a.dtype)
-    view = wide[tuple(slice(None, None, 2) for _ in a.shape)]
+    view = wide[(..., *[slice(None, None, 2)] * a.ndim)]  # the ellipsis keeps a scalar an array
     view[...] = a
     return view
 
@@ -201,13 +221,17 @@ def _garbage(spec: Spec) -> np.ndarray:
     return a
 
 
+def known_values(op: Op, ins: Sequence[np.ndarray]) -> list[Any]:
+    """Values of the inputs the shape rule needs, None for the others."""
+    return [ins[i].tolist() if i in op.shape_inputs else None for i in range(len(ins))]
+
+
 def concrete_specs(op: Op, ins: Sequence[np.ndarray]) -> tuple[list[Spec], list[Spec]]:
     """Input and output specs for these arrays, as a plan gets them."""
     from gpukeras.graph.dtype import as_dtype
 
     specs = [Spec(a.shape, as_dtype(a.dtype)) for a in ins]
-    known = [ins[i].tolist() if i in op.shape_inputs else None for i in range(len(ins))]
-    out = op.infer(specs, known)
+    out = op.infer(specs, known_values(op, ins))
     return specs, [out] if isinstance(out, Spec) else list(out)
 
 
@@ -231,7 +255,7 @@ def _run_node(op: Op, tensors: Sequence[Tensor], ins: list[np.ndarray]) -> list[
             np.testing.assert_array_equal(view, result[0], err_msg=f"{op.name}: view and copy differ")
     if not op.stateful:
         for i in op.inplace:
-            if specs[i] == outs[0]:
+            if i < len(specs) and specs[i] == outs[0]:
                 taken = list(ins)
                 taken[i] = ins[i].copy(order="C")
                 buffers = [taken[i]] + [_garbage(s) for s in outs[1:]]
@@ -244,7 +268,7 @@ def _run_node(op: Op, tensors: Sequence[Tensor], ins: list[np.ndarray]) -> list[
 def _bind_and_run(
     op: Op, specs: list[Spec], outs: list[Spec], ins: list[np.ndarray], buffers: list[np.ndarray], runs: int = 2
 ) -> list[np.ndarray]:
-    prepared = op.prepare(specs, outs)
+    prepared = op.prepare_known(specs, outs, known_values(op, ins))
     scratch = [_garbage(s) for s in op.scratch(specs, outs, prepared)]
     thunks = op.bind(Binding(np, ins, buffers, scratch, prepared, op.name))
     for _ in range(runs):
@@ -404,7 +428,7 @@ def thunks_allocate(tensor: Tensor, feeds: Mapping[Tensor, np.ndarray]) -> int:
     ins = [np.ascontiguousarray(a) for a in direct(node.inputs, feeds)]
     op = node.op
     specs, outs = concrete_specs(op, ins)
-    prepared = op.prepare(specs, outs)
+    prepared = op.prepare_known(specs, outs, known_values(op, ins))
     scratch = [_garbage(s) for s in op.scratch(specs, outs, prepared)]
     thunks = op.bind(Binding(np, ins, [_garbage(s) for s in outs], scratch, prepared))
     with np.errstate(all="ignore"):
