@@ -33,6 +33,9 @@ class Network(NetworkSaving, Layer):
         ValueError: when the outputs cannot be computed from the inputs.
     """
 
+    #: Whether layers set as attributes are layers of the network, when it was not made from tensors.
+    _tracks_attributes = True
+
     @interfaces.legacy_model_constructor_support
     def __init__(self, *args, **kwargs):
         if args or "inputs" in kwargs or "outputs" in kwargs:
@@ -135,7 +138,7 @@ class Network(NetworkSaving, Layer):
                     f"`super(YourClass, self).__init__()`. Always start with this line: attribute '{name}' was set "
                     f"to layer {value.name} before it."
                 )
-            if not self._is_graph_network and all(value is not layer for layer in self._layers):
+            if self._tracks_attributes and not self._is_graph_network and value not in self._layers:
                 self._layers.append(value)
         super().__setattr__(name, value)
 
@@ -303,7 +306,7 @@ class Network(NetworkSaving, Layer):
         """
         if not self._updates_apply():
             return []
-        return self._terms_for(inputs, "get_updates_for")
+        return self._terms_for(inputs, "updates", "get_updates_for")
 
     def get_losses_for(self, inputs):
         """Loss terms that hold for certain inputs the network was called on.
@@ -314,9 +317,12 @@ class Network(NetworkSaving, Layer):
         # Returns
             list of scalar tensors.
         """
-        return self._terms_for(inputs, "get_losses_for")
+        return self._terms_for(inputs, "losses", "get_losses_for")
 
-    def _terms_for(self, inputs, getter):
+    def _terms_for(self, inputs, everything, getter):
+        if inputs is None and not self._is_graph_network:
+            # Which inputs a term of a subclass depends on is hidden in its `call`.
+            return self._collect(everything, getter)
         # The layers are asked now, not when the network was called: they may have been frozen since.
         found = list(getattr(super(), getter)(inputs))
         if inputs is None or inputs == []:

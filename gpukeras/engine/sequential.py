@@ -25,12 +25,15 @@ class Sequential(Model):
         name: str.
     """
 
+    _tracks_attributes = False
+
     def __init__(self, layers=None, name=None):
         super().__init__(name=name)
         #: Layers as added, a layer added twice standing here twice, without an InputLayer.
         self._stack = []
         #: Output tensor of each entry of the stack; empty until the input shape is known.
         self._stack_outputs = []
+        self._by_name = {}
         self._build_input_shape = None
         for layer in layers or ():
             self.add(layer)
@@ -68,12 +71,15 @@ class Sequential(Model):
                     layer, "; add an instance, not the class" if isinstance(layer, type) else ""
                 )
             )
-        if all(layer is not other for other in self._stack):
-            check_names([other.name for other in without_repeats(self._stack)] + [layer.name])
+        if self._by_name.get(layer.name, layer) is not layer:
+            check_names([*self._by_name, layer.name])
         if self.outputs:
             self._extend(layer)
         elif not self._stack and self._start(layer):
             return
+        if layer.name not in self._by_name:
+            self._by_name[layer.name] = layer
+            self._layers.append(layer)
         self._stack.append(layer)
         if self.outputs:
             self._stack_outputs.append(self.outputs[0])
@@ -113,10 +119,9 @@ class Sequential(Model):
         self._graph_map = None
         self._is_compiled = False
         self._is_graph_network = bool(self.outputs)
-        self._layers = without_repeats(self._stack)
         if self.outputs:
             source = self.inputs[0]._keras_history[0]
-            if all(source is not layer for layer in self._layers):
+            if not self._layers or self._layers[0] is not source:
                 self._layers.insert(0, source)
             self._set_ends(self.inputs, self.outputs)
 
@@ -129,6 +134,8 @@ class Sequential(Model):
         if not self._stack:
             raise TypeError("There are no layers in the model.")
         self._stack.pop()
+        self._layers = without_repeats(self._stack)
+        self._by_name = {layer.name: layer for layer in self._layers}
         if self._stack_outputs:
             self._stack_outputs.pop()
         if self._stack_outputs:

@@ -104,9 +104,8 @@ class TestErrors:
     def test_graph_disconnected(self):
         a, b = Input((3,), name="a"), Input((3,), name="b")
         x = Dense(2, name="x")(a)
-        with pytest.raises(ValueError, match=r'Graph disconnected.*layer "b".*\[\'x\'\].*Add that input') as error:
+        with pytest.raises(ValueError, match=r"Graph disconnected.*layer \"b\".*\['a', 'x'\].*Add that input"):
             Model(a, concatenate([x, b]))
-        assert "['a', 'x']" in str(error.value) or "'x'" in str(error.value)
 
     def test_input_from_the_middle_of_another_network(self):
         a = Input((3,), name="a")
@@ -163,7 +162,7 @@ class TestErrors:
 
     def test_wrong_number_of_inputs(self):
         model = two_in_two_out()
-        with pytest.raises(ValueError, match="'model' expects 2 inputs, but it received 1"):
+        with pytest.raises(ValueError, match="Layer model expects 2 inputs, but it received 1"):
             model(Input((8,)))
         with pytest.raises(ValueError, match="has 2 inputs, got 1 input shapes"):
             model.compute_output_shape((None, 8))
@@ -311,7 +310,7 @@ class TestWeights:
             model.set_weights([np.ones(2)])
         values = model.get_weights()
         values[0] = values[0].T
-        with pytest.raises(ValueError, match=r"shared/kernel:0 has shape \(8, 4\).*\(4, 8\)"):
+        with pytest.raises(ValueError, match=r"shared.*/kernel:0 has shape \(8, 4\).*\(4, 8\)"):
             model.set_weights(values)
 
     def test_weights_of_a_layer_in_two_places_appear_once(self):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gpukeras import backend as K
-from gpukeras.engine import Input
-from gpukeras.layers import BatchNormalization, Concatenate, Conv2D, Dense, Dropout, Flatten
+from gpukeras.engine import Input, Layer
+from gpukeras.layers import BatchNormalization, Concatenate, Dense, Dropout, Flatten
 from gpukeras.models import Model, Sequential
 from gpukeras.utils import layer_utils
 
@@ -169,8 +169,13 @@ def test_source_inputs_of_a_deep_chain():
 
 
 def test_kernels_are_turned_in_nested_models_too():
-    inner = Sequential([Conv2D(2, (2, 3), input_shape=(5, 5, 1))])
-    model = Sequential([inner, Conv2D(1, 2)])
+    # Convolutions are told by the name of their class.
+    class Conv2D(Layer):
+        def build(self, input_shape):
+            self.kernel = self.add_weight("kernel", (2, 3, 4, 5), initializer="uniform")
+
+    inner = Sequential([Conv2D(input_shape=(5, 5, 1))])
+    model = Sequential([inner, Conv2D()])
     before = [w for w in model.get_weights() if w.ndim == 4]
     layer_utils.convert_all_kernels_in_model(model)
     after = [w for w in model.get_weights() if w.ndim == 4]
