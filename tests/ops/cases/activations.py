@@ -23,7 +23,7 @@ extreme = floats([-200.0, -20.0, 0.0, 20.0, 200.0])
 
 CASES = [
     Case("relu", ops.relu, [spread(3, 4)], lambda x: np.where(x > 0, x, 0), second=True, dtypes=ALL_FLOATS),
-    Case("relu/nan", ops.relu, [floats([np.nan, -1.0, 0.0])], lambda x: np.array([np.nan, 0, 0]), wrt=[]),
+    Case("relu/nan", ops.relu, [floats([np.nan, -1.0, 0.0])], lambda x: np.array([np.nan, 0, 0]), wrt=()),
     Case("relu_grad", ops.relu_grad, [normal(3, 4), spread(3, 4)], lambda g, y: np.where(y > 0, g, 0), wrt=[0]),
     Case("sigmoid", ops.sigmoid, [normal(3, 4)], _sigmoid, second=True, dtypes=ALL_FLOATS),
     Case("sigmoid/extreme", ops.sigmoid, [extreme], lambda x: np.where(x < 0, np.exp(x), 1) / (1 + np.exp(-abs(x)))),

@@ -185,7 +185,7 @@ def _selection() -> list[Case]:
             ops.where,
             [exactly([True, False], "bool"), floats([1.5, np.nan]), floats([np.inf, 2.5])],
             lambda c, x, y: np.array([1.5, 2.5]),
-            wrt=[],
+            wrt=(),
             no_grad=False,
         ),
         Case("masked", ops.masked, [normal(3, 4), bools(3, 4)], lambda x, m: _choose(m, x, np.zeros(()))),

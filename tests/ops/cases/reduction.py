@@ -64,7 +64,7 @@ def _sums() -> list[Case]:
         Case("sum/float16", ops.sum, [uniform(40, 40, lo=0, hi=1)], lambda x: x.sum(), dtypes=("float16",), wrt=[0], step=1e-4),
         Case("sum/int32 stays", lambda x: ops.sum(x, 1), [ints(3, 4, lo=-9, hi=9)], _fold(plus, 0, 1), no_grad=True),
         Case("sum/bool counts", lambda x: ops.sum(x, 0), [bools(9, 2)], _fold(plus, 0, 0), no_grad=True),
-        Case("sum/nothing", lambda x: ops.sum(x, 0), [floats(np.zeros((0, 3)))], lambda x: np.zeros(3), wrt=[]),
+        Case("sum/nothing", lambda x: ops.sum(x, 0), [floats(np.zeros((0, 3)))], lambda x: np.zeros(3), wrt=()),
         Case("sum/scalar", ops.sum, [normal()], lambda x: x),
         *[
             Case(f"mean/axis {axis}", lambda x, axis=axis: ops.mean(x, axis), [normal(3, 4, 5)], _mean(axis), dtypes=ALL_FLOATS)
@@ -103,7 +103,7 @@ def _products_and_extremes() -> list[Case]:
         *_over_axes("max", lambda a, b: b if b > a else a, None, spread(3, 4, 2)),
         *_over_axes("min", lambda a, b: b if b < a else a, None, spread(3, 4, 2)),
         Case("max/int", lambda x: ops.max(x, 0), [ints(5, 2, lo=-9, hi=9)], _fold(max, -99, 0), no_grad=True),
-        Case("max/nothing", lambda x: ops.max(x, 0), [floats(np.zeros((0, 2)))], lambda x: np.full(2, -np.inf), wrt=[]),
+        Case("max/nothing", lambda x: ops.max(x, 0), [floats(np.zeros((0, 2)))], lambda x: np.full(2, -np.inf), wrt=()),
         Case("any/axis", lambda x: ops.any(x, 1), [bools(5, 2)], _fold(lambda a, b: a or b, False, 1), no_grad=True),
         Case("any/numbers", ops.any, [floats([[0, 0], [0, 2]])], lambda x: np.array(True), no_grad=True),
         Case("all/axis", lambda x: ops.all(x, 1, True), [bools(5, 2)], _fold(lambda a, b: a and b, True, 1, True), no_grad=True),
@@ -150,7 +150,7 @@ def _exponentials() -> list[Case]:
             lambda x: ops.logsumexp(x, -1),
             [floats([[1000, 1000], [-1000, -1000], [-np.inf, -np.inf], [np.inf, 0]])],
             lambda x: np.array([1000 + np.log(2), -1000 + np.log(2), -np.inf, np.inf]),
-            wrt=[],
+            wrt=(),
         ),
         *[
             Case(
@@ -164,8 +164,8 @@ def _exponentials() -> list[Case]:
             for name, g in (("softmax", np.exp), ("log_softmax", np.array))
             for axis in (0, 1, -1)
         ],
-        Case("softmax/far out", ops.softmax, [far], lambda x: soft, wrt=[]),
-        Case("log_softmax/far out", ops.log_softmax, [far], lambda x: log_soft, wrt=[]),
+        Case("softmax/far out", ops.softmax, [far], lambda x: soft, wrt=()),
+        Case("log_softmax/far out", ops.log_softmax, [far], lambda x: log_soft, wrt=()),
         Case(
             "softmax_grad",
             ops.softmax_grad,
@@ -203,7 +203,7 @@ def _statistics() -> list[Case]:
             lambda x: ops.moments(x, (0,), True),
             [floats(4096 + np.arange(6.0).reshape(3, 2))],
             lambda x: (np.array([[4098.0, 4099.0]]), np.full((1, 2), 8 / 3)),
-            wrt=[],
+            wrt=(),
         ),
     ]
 
