@@ -4,7 +4,8 @@
 
 Every file holds, beside what Keras itself writes, a group `golden`: the inputs `x*`, the predictions `y*` of the
 saved model, and `after*`: its predictions after one more `train_on_batch(x*, t*)`, which only agree when the
-optimizer's state came along.
+optimizer's state came along (with TensorFlow 1 they are reproducible for SGD without momentum, RMSprop, Adagrad and
+Adadelta only).
 """
 
 import os
