@@ -21,7 +21,7 @@ def takes_argument(function, name):
         return has_arg(function, name)
     plain = getattr(function, "__func__", None)
     if plain is None and not isinstance(function, type):
-        plain = type(function).__dict__.get("__call__")
+        plain = next((c.__dict__["__call__"] for c in type(function).__mro__ if "__call__" in c.__dict__), None)
     if isinstance(plain, types.FunctionType):
         return _method_takes(plain, name)
     return has_arg(function, name)

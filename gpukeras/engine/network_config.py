@@ -21,9 +21,13 @@ def network_config(network):
     # Returns
         dict with keys `name`, `layers`, `input_layers`, `output_layers`.
     """
+    # An input that no output needs is no layer of the network, but fed like the others and saved with them.
+    used = {id(layer) for layer in network.layers}
+    spare = [layer for layer in network._input_layers if id(layer) not in used]
     index = _saved_indices(network)
+    index.update((id(layer._inbound_nodes[0]), 0) for layer in spare)
     layers = []
-    for layer in network.layers:
+    for layer in network.layers + spare:
         nodes = [_node_config(node, index) for node in network._graph.nodes_of(layer) if node.inbound_layers]
         layers.append(
             {

@@ -79,14 +79,6 @@ def map_graph(inputs, outputs):
     for x in outputs:
         walk.from_tensor(x)
     node_depths, layer_depths = _depths(walk)
-    for layer, node_index, _ in (x._keras_history for x in inputs):
-        if id(layer) not in walk.layers:
-            # Not needed for the outputs, but fed like the others and saved with them.
-            node = layer._inbound_nodes[node_index]
-            walk.layers[id(layer)] = (layer, -1)
-            walk.nodes[id(node)] = (node, node_index)
-            layer_depths[id(layer)] = node_depths[id(node)] = 0
-
     layers_by_depth = defaultdict(list)
     for key, (layer, rank) in walk.layers.items():
         layers_by_depth[layer_depths[key]].append((rank, layer))

@@ -337,6 +337,10 @@ class TestInputChecks:
             layer(Input((4,)))
         assert "checked" in str(error.value)
 
+    def test_list_of_one_for_a_layer_of_one_input(self):
+        with pytest.raises(ValueError, match="d expects one tensor.*pass the tensor itself"):
+            Dense(2, name="d")([Input((3,))])
+
     @pytest.mark.parametrize(
         "spec",
         [InputSpec(ndim=2), InputSpec(shape=(3, 4)), InputSpec(axes={-1: 4, 0: 9}), InputSpec(dtype="float32"), [None]],

@@ -72,10 +72,10 @@ class TestStructure:
         depth_of = {layer.name: depth for depth, layers in model._layers_by_depth.items() for layer in layers}
         assert depth_of["one"] == depth_of["two"]
 
-    def test_input_that_no_output_needs_is_kept(self):
+    def test_input_that_no_output_needs_is_fed_and_saved(self):
         a, b = Input((3,), name="a"), Input((3,), name="b")
-        model = Model([a, b], Dense(2)(a))
-        assert model.input_names == ["a", "b"]
+        model = Model([a, b], Dense(2, name="d")(a))
+        assert model.input_names == ["a", "b"] and [layer.name for layer in model.layers] == ["a", "d"]
         again = Model.from_config(model.get_config())
         assert again.input_names == ["a", "b"]
         assert again.predict([np.ones((2, 3)), np.ones((2, 3))]).shape == (2, 2)
