@@ -345,7 +345,8 @@ class DropoutMask(_Random):
         return [
             # <= limit - 1, not < limit: 2**bits itself does not fit the type
             partial(xp.less_equal, small, small.dtype.type(limit - 1), keep),
-            partial(xp.multiply, keep, out.dtype.type(1 / self.keep_prob), out),
+            partial(xp.copyto, out, keep),
+            partial(xp.multiply, out, min(1 / self.keep_prob, float(np.finfo(out.dtype).max)), out),
         ]
 
 
