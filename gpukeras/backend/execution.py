@@ -8,11 +8,13 @@ import numpy as np
 
 from ..compiler.function import Function as Compiled
 from ..graph.tensor import Tensor, Variable
+from ..runtime.feed import Rows
 from .control import update as _checked_update
 from .sparse import densify, is_scipy_sparse
 
 __all__ = ["Function", "function"]
 
+_PASSED_ON = (Rows, int, float, bool, np.float32)
 _TENSORFLOW_ONLY = ("options", "run_metadata")
 
 
@@ -57,27 +59,16 @@ class Function:
         for i, t in enumerate(self.outputs):
             if not isinstance(t, Tensor):
                 raise TypeError(f"output {i} of a function should be a tensor, got {t!r}")
-        self.updates: list[tuple[Variable, Tensor]] = []
-        extra: list[Tensor] = []
-        for item in [*updates, *self.fetches]:
-            self._add_update(item, extra)
-        for t in self.outputs:
-            if hasattr(t, "_update"):
-                self._add_update(t, extra)
-        self._extra = extra
+        pairs: dict[tuple[Variable, Tensor], None] = {}  # an update that comes twice is carried out once
+        self._extra: list[Tensor] = []
+        for item in [*updates, *self.fetches, *[t for t in self.outputs if hasattr(t, "_update")]]:
+            pair = _update_pair(item)
+            if pair is not None:
+                pairs[pair] = None
+            else:
+                self._extra.append(item)
+        self.updates = list(pairs)
         self._compiled: dict[Any, Compiled] = {}
-
-    def _add_update(self, item: Any, extra: list[Tensor]) -> None:
-        """Takes an update pair, an update tensor, or (computed for its effect) any other tensor."""
-        if isinstance(item, (list, tuple)) and len(item) == 2:
-            item = _checked_update(*item)
-        if not isinstance(item, Tensor):
-            raise TypeError(f"an update should be a (variable, new value) pair or an update tensor, got {item!r}")
-        pair = getattr(item, "_update", None)
-        if pair is None:
-            extra.append(item)
-        elif not any(pair[0] is v and pair[1] is value for v, value in self.updates):
-            self.updates.append(pair)
 
     def _function(self, given: tuple[int, ...]) -> Compiled:
         """The compiled function for the inputs at these positions (and feed_dict)."""
@@ -132,6 +123,8 @@ class Function:
             if type(value) is np.ndarray:
                 if value.dtype.kind not in "fiub":
                     values[i] = self._numbers(given[i], value)
+            elif type(value) in _PASSED_ON:
+                continue
             elif is_scipy_sparse(value):
                 values[i] = densify(value)
             elif isinstance(value, Tensor):
@@ -139,6 +132,16 @@ class Function:
         values.extend(self.feed_dict.values())
         results = self._function(given)(values)
         return results[: len(self.outputs)] if self._extra else results
+
+
+def _update_pair(item: Any) -> tuple[Variable, Tensor] | None:
+    """Variable and new value of an update; None for a tensor that is computed for its effect only."""
+    if isinstance(item, (list, tuple)) and len(item) == 2:
+        item = _checked_update(*item)
+    if not isinstance(item, Tensor):
+        raise TypeError(f"an update should be a (variable, new value) pair or an update tensor, got {item!r}")
+    pair: tuple[Variable, Tensor] | None = getattr(item, "_update", None)
+    return pair
 
 
 def function(inputs: Any, outputs: Any, updates: Any = None, **kwargs: Any) -> Function:

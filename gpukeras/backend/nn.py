@@ -57,11 +57,11 @@ def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: 
             return ops.relu(x)
         return ops.leaky_relu(x, alpha) if isinstance(alpha, float) else ops.relu(x) - alpha * ops.relu(-as_tensor(x))
     x = as_tensor(x)
-    if shifted:
+    if not shifted:  # not clip, whose gradient at 0 is 1
+        y = ops.minimum(ops.relu(x), _number(max_value))
+    else:
         y = ops.where(x > threshold, x, 0.0)
         y = y if max_value is None else ops.clip(y, 0.0, _number(max_value))
-    else:
-        y = ops.clip(x, 0.0, _number(max_value))
     return y - alpha * ops.relu(threshold - x) if leaks else y
 
 

@@ -349,6 +349,10 @@ def _filled(shape: Any, value: int, dtype: Any, name: str | None) -> Tensor:
     if isinstance(shape, Tensor) or any(isinstance(n, Tensor) for n in shape):
         filled: Tensor = ops.fill(shape, value, kind)
         return filled
+    if any(n is None for n in shape):
+        raise ValueError(
+            f"shape {tuple(shape)} has unknown entries; use K.zeros_like or K.ones_like, or entries of K.shape(x)"
+        )
     dims = tuple(int(n) for n in shape)
     return variable(np.full(dims, value, kind.name), kind, name)
 

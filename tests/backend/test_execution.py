@@ -69,6 +69,13 @@ def test_fetches_and_feed_dict():
     assert K.batch_get_value([a, b]) == [30, 40]
 
 
+def test_an_update_that_comes_twice_is_carried_out_once():
+    a = K.variable(1.0)
+    step = K.update_add(a, 1)
+    assert K.function([], [step], updates=[step, step])([]) == [2]
+    assert K.get_value(a) == 2
+
+
 def test_updates_only():
     a = K.variable(1.0)
     assert K.function([], [], updates=[(a, a + 1)])([]) == []

@@ -109,3 +109,22 @@ def test_sign_and_logic():
 def test_shapes_that_do_not_broadcast_are_named():
     with pytest.raises(ValueError, match=r"\(2, 3\).*\(4,\)"):
         K.maximum(K.zeros((2, 3)), K.zeros((4,)))
+
+
+def test_gradients_at_the_edges():
+    x = K.variable([-1.0, 0.0, 6.0, 7.0, 3.0])
+    for y, want in (
+        (K.relu(x), [0, 0, 1, 1, 1]),
+        (K.relu(x, alpha=0.5), [0.5, 0.5, 1, 1, 1]),
+        (K.relu(x, max_value=5.0), [0, 0, 0, 0, 1]),
+        (K.clip(x, 0.0, 6.0), [0, 1, 1, 0, 1]),
+        (K.maximum(x, K.stop_gradient(x)), [1, 1, 1, 1, 1]),
+        (K.abs(x), [-1, 0, 1, 1, 1]),
+    ):
+        np.testing.assert_array_equal(K.eval(K.gradients(K.sum(y), [x])[0]), want)
+
+
+def test_ties_share_the_gradient_of_an_extreme():
+    x = K.variable([[1.0, 2.0, 2.0], [3.0, 1.0, 0.0]])
+    (dx,) = K.gradients(K.sum(K.max(x, axis=1)), [x])
+    np.testing.assert_array_equal(K.eval(dx), [[0, 0.5, 0.5], [1, 0, 0]])

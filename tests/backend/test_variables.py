@@ -131,6 +131,12 @@ def test_zeros_ones_eye():
     np.testing.assert_array_equal(K.function([x], [K.eye(K.shape(x)[0])])([np.zeros(3)])[0], np.eye(3))
 
 
+def test_unknown_entries_in_a_shape():
+    for function in (K.zeros, K.ones):
+        with pytest.raises(ValueError, match=r"\(None, 3\) has unknown entries"):
+            function((None, 3))
+
+
 def test_shapes():
     x = K.placeholder((None, 3))
     assert K.int_shape(K.shape(x)) == (2,)
