@@ -7,9 +7,9 @@ from typing import Any
 
 from ..graph.op import Binding, Thunk
 from ..graph.tensor import Tensor, apply
-from .elementwise import abs, add, greater, masked, minimum, multiply, negative, reciprocal, square, subtract, where
-from .operands import as_floats, as_operands
-from .pointwise import Elementwise, Row, binary, define, level, number, unary
+from .elementwise import abs, add, greater, masked, multiply, square, where
+from .operands import as_floats
+from .pointwise import Binary, Elementwise, Row, Unary, binary, define, level, number, unary
 
 __all__ = [
     "elu", "hard_sigmoid", "leaky_relu", "relu", "relu_grad", "selu", "sigmoid", "sigmoid_grad", "softplus",
@@ -40,9 +40,9 @@ def _relu_grad(b: Binding) -> list[Thunk]:
     ]
 
 
-relu_grad = binary("relu_grad", _relu_grad, "x1 > 0 ? x0 : 0", (lambda g, dx, dy, y: relu_grad(g, y), None),
+relu_grad: Binary = binary("relu_grad", _relu_grad, "x1 > 0 ? x0 : 0", (lambda g, dx, dy, y: relu_grad(g, y), None),
                    inplace=(0, 1), scratch=("bool",))  # fmt: skip
-relu = unary("relu", _relu, "x0 > 0 ? x0 : 0", lambda g, y, x: relu_grad(g, y), inplace=(0,), partial=lambda x: max(x, 0))
+relu: Unary = unary("relu", _relu, "x0 > 0 ? x0 : 0", lambda g, y, x: relu_grad(g, y), inplace=(0,))
 
 # --- sigmoid, tanh ----------------------------------------------------------------------------------------------
 
@@ -75,19 +75,19 @@ def _tanh_grad(b: Binding) -> list[Thunk]:
     ]
 
 
-sigmoid_grad = binary(
+sigmoid_grad: Binary = binary(
     "sigmoid_grad", _sigmoid_grad, "x0 * x1 * (1 - x1)",
     (lambda g, dx, dy, y: sigmoid_grad(g, y), lambda g, dx, dy, y: g * dy * (1 - 2 * y)),
     inplace=(0, 1), scratch=("",),
 )  # fmt: skip
-sigmoid = unary("sigmoid", _sigmoid, "1 / (1 + exp(-x0))", lambda g, y, x: sigmoid_grad(g, y),
+sigmoid: Unary = unary("sigmoid", _sigmoid, "1 / (1 + exp(-x0))", lambda g, y, x: sigmoid_grad(g, y),
                 takes="float", inplace=(0,))  # fmt: skip
-tanh_grad = binary(
+tanh_grad: Binary = binary(
     "tanh_grad", _tanh_grad, "x0 * (1 - x1 * x1)",
     (lambda g, dx, dy, y: tanh_grad(g, y), lambda g, dx, dy, y: (g * dy) * (-2 * y)),
     inplace=(0, 1), scratch=("",),
 )  # fmt: skip
-tanh = unary("tanh", "tanh", "tanh(x0)", lambda g, y, x: tanh_grad(g, y), takes="float")
+tanh: Unary = unary("tanh", "tanh", "tanh(x0)", lambda g, y, x: tanh_grad(g, y), takes="float")
 
 # --- hard sigmoid -----------------------------------------------------------------------------------------------
 
@@ -112,11 +112,11 @@ def _hard_sigmoid_grad(b: Binding) -> list[Thunk]:
     ]
 
 
-_hard_sigmoid_backward = binary(
+_hard_sigmoid_backward: Binary = binary(
     "hard_sigmoid_grad", _hard_sigmoid_grad, "fabs(x1) < 2.5 ? x0 * (T)0.2 : 0",
     (lambda g, dx, dy, x: _hard_sigmoid_backward(g, x), None), inplace=(0, 1), scratch=("", "bool"),
 )  # fmt: skip
-hard_sigmoid = unary("hard_sigmoid", _hard_sigmoid, "fmax(0, fmin(1, (T)0.2 * x0 + (T)0.5))",
+hard_sigmoid: Unary = unary("hard_sigmoid", _hard_sigmoid, "fmax(0, fmin(1, (T)0.2 * x0 + (T)0.5))",
                      lambda g, y, x: _hard_sigmoid_backward(g, x), takes="float", inplace=(0,))  # fmt: skip
 
 # --- the elu family ---------------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ def _elu_grad(b: Binding) -> list[Thunk]:
 
 
 # For alpha = 1 the slope is 1 + min(y, 0) on both sides.
-_unit_elu_backward = binary(
+_unit_elu_backward: Binary = binary(
     "elu_grad", _elu_grad, "x0 * (1 + (x1 < 0 ? x1 : 0))",
     (lambda g, dx, dy, y: _unit_elu_backward(g, y), lambda g, dx, dy, y: masked(g * dy, y < 0)),
     inplace=(0, 1), scratch=("",),
@@ -182,7 +182,7 @@ def _leaky_relu_grad(b: Binding, alpha: float) -> list[Thunk]:
     ]
 
 
-_LEAKY_RELU_GRAD = define(Row(
+_LEAKY_RELU_GRAD: type[Elementwise] = define(Row(
     "leaky_relu_grad", _leaky_relu_grad, "x1 > 0 ? x0 : a * x0",
     (lambda g, dx, dy, x, alpha: _apply(_LEAKY_RELU_GRAD(alpha), g, x), None), inplace=(0, 1), scratch=("", "bool"),
 ))  # fmt: skip
@@ -221,7 +221,7 @@ def _softsign(b: Binding) -> list[Thunk]:
     ]
 
 
-softplus = unary("softplus", _softplus, "fmax(x0, 0) + log1p(exp(-fabs(x0)))", lambda g, y, x: g * sigmoid(x),
+softplus: Unary = unary("softplus", _softplus, "fmax(x0, 0) + log1p(exp(-fabs(x0)))", lambda g, y, x: g * sigmoid(x),
                  takes="float", inplace=(0,), scratch=("",))  # fmt: skip
-softsign = unary("softsign", _softsign, "x0 / (1 + fabs(x0))", lambda g, y, x: g * square(1 - abs(y)),
+softsign: Unary = unary("softsign", _softsign, "x0 / (1 + fabs(x0))", lambda g, y, x: g * square(1 - abs(y)),
                  takes="float", inplace=(0,), scratch=("",))  # fmt: skip

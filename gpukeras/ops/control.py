@@ -26,9 +26,9 @@ class Cond(Op):
         pred, a, b = ins
         assert pred.shape is not None and a.shape is not None and b.shape is not None
         if any(n not in (1, None) for n in pred.shape):
-            raise ValueError(f"cond: the predicate must be a scalar, got shape {tuple(pred.shape)}; use where or K.switch")
+            raise ValueError(f"cond: the predicate must be a scalar, got shape {tuple(pred.shape)}; use K.switch")
         if len(a.shape) != len(b.shape):
-            raise ValueError(f"cond: the branches have shapes {tuple(a.shape)} and {tuple(b.shape)}; ranks must be equal")
+            raise ValueError(f"cond: branches of shapes {tuple(a.shape)} and {tuple(b.shape)} differ in rank")
         return Spec(tuple(m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)), a.dtype)
 
     def grad(self, node: Node, dys: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
@@ -45,7 +45,7 @@ class Cond(Op):
         if a is b:
             return a
         if a.shape != b.shape:
-            raise ValueError(f"cond: the branches have shapes {a.shape} and {b.shape}, and which to take depends on data")
+            raise ValueError(f"cond: branches of shapes {a.shape} and {b.shape}, and the choice depends on data")
         # a predicate of rank 1 to n of ones must not raise the result's rank
         flat = lowering.emit(_as_scalar(), [pred])[0] if pred.shape else pred
         return lowering.emit(_where_op(), [flat, a, b])[0]

@@ -14,7 +14,7 @@ from ..graph.op import Binding, Op, Partial, Spec, Thunk
 from ..graph.tensor import Tensor, apply, as_tensor
 from .creation import zeros_like
 from .operands import as_bools, as_floats, as_operands, to_dtype
-from .pointwise import REGISTRY, Row, binary, define, level, unary
+from .pointwise import REGISTRY, Binary, Row, Unary, binary, define, level, unary
 
 if TYPE_CHECKING:
     from ..graph.tensor import Node
@@ -100,27 +100,27 @@ def _simplify_negative(op: Op, low: Any, ins: list[Any], shape: Any) -> Any:
     return _made_by(ins[0], "negative")
 
 
-add = binary(
+add: Binary = binary(
     "add", "add", "x0 + x1", (lambda g, y, a, b: g, lambda g, y, a, b: g),
     partial=operator.add, simplify=_simplify_add,
 )  # fmt: skip
-subtract = binary(
+subtract: Binary = binary(
     "subtract", "subtract", "x0 - x1", (lambda g, y, a, b: g, lambda g, y, a, b: negative(g)),
     partial=operator.sub, simplify=_simplify_subtract,
 )  # fmt: skip
-multiply = binary(
+multiply: Binary = binary(
     "multiply", "multiply", "x0 * x1", (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a),
     partial=operator.mul, simplify=_simplify_multiply,
 )  # fmt: skip
-divide = binary(
+divide: Binary = binary(
     "divide", "divide", "x0 / x1", (lambda g, y, a, b: g / b, lambda g, y, a, b: negative(g * y / b)),
     takes="float", simplify=_simplify_divide,
 )  # fmt: skip
-floordiv = binary(
+floordiv: Binary = binary(
     "floordiv", "floor_divide", "floor(x0 / x1)",
     no_grad="a step function", partial=operator.floordiv,
 )  # fmt: skip
-mod = binary(
+mod: Binary = binary(
     "mod", "remainder", "x0 - floor(x0 / x1) * x1",
     (lambda g, y, a, b: g, lambda g, y, a, b: negative(g * floordiv(a, b))), partial=operator.mod,
 )  # fmt: skip
@@ -131,17 +131,17 @@ def _pow_exponent_grad(g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return multiply(multiply(g, y), where(positive, log(where(positive, a, 1)), 0))
 
 
-pow = binary(
+pow: Binary = binary(
     "pow", "power", "pow(x0, x1)",
     (lambda g, y, a, b: g * b * pow(a, b - 1), _pow_exponent_grad), simplify=_simplify_pow,
 )  # fmt: skip
-negative = unary("negative", "negative", "-x0", lambda g, y, x: negative(g),
+negative: Unary = unary("negative", "negative", "-x0", lambda g, y, x: negative(g),
                  partial=operator.neg, simplify=_simplify_negative)  # fmt: skip
-abs = unary("abs", "absolute", "fabs(x0)", lambda g, y, x: g * sign(x), partial=operator.abs)
-sign = unary("sign", "sign", "(x0 > 0) - (x0 < 0)", lambda g, y, x: zeros_like(x))
-square = unary("square", "square", "x0 * x0", lambda g, y, x: (g * 2) * x)
-sqrt = unary("sqrt", "sqrt", "sqrt(x0)", lambda g, y, x: (g * 0.5) / y, takes="float")
-reciprocal = unary("reciprocal", "reciprocal", "1 / x0", lambda g, y, x: negative(g * square(y)), takes="float")
+abs: Unary = unary("abs", "absolute", "fabs(x0)", lambda g, y, x: g * sign(x), partial=operator.abs)
+sign: Unary = unary("sign", "sign", "(x0 > 0) - (x0 < 0)", lambda g, y, x: zeros_like(x))
+square: Unary = unary("square", "square", "x0 * x0", lambda g, y, x: (g * 2) * x)
+sqrt: Unary = unary("sqrt", "sqrt", "sqrt(x0)", lambda g, y, x: (g * 0.5) / y, takes="float")
+reciprocal: Unary = unary("reciprocal", "reciprocal", "1 / x0", lambda g, y, x: negative(g * square(y)), takes="float")
 
 
 def _rsqrt(b: Binding) -> list[Thunk]:
@@ -149,7 +149,7 @@ def _rsqrt(b: Binding) -> list[Thunk]:
     return [partial(b.xp.sqrt, x, out), partial(b.xp.reciprocal, out, out)]
 
 
-rsqrt = unary("rsqrt", _rsqrt, "1 / sqrt(x0)", lambda g, y, x: (g * -0.5) * (y * square(y)),
+rsqrt: Unary = unary("rsqrt", _rsqrt, "1 / sqrt(x0)", lambda g, y, x: (g * -0.5) * (y * square(y)),
               takes="float", inplace=(0,))  # fmt: skip
 
 
@@ -158,7 +158,7 @@ def _squared_difference(b: Binding) -> list[Thunk]:
     return [partial(b.xp.subtract, x, y, out), partial(b.xp.square, out, out)]
 
 
-squared_difference = binary(
+squared_difference: Binary = binary(
     "squared_difference", _squared_difference, "(x0 - x1) * (x0 - x1)",
     (lambda g, y, a, b: (g * 2) * (a - b), lambda g, y, a, b: (g * 2) * (b - a)), inplace=(0, 1),
 )  # fmt: skip
@@ -169,19 +169,19 @@ _RSQRT, _RECIPROCAL = REGISTRY["rsqrt"](), REGISTRY["reciprocal"]()
 
 # --- elementary functions -----------------------------------------------------------------------------------------
 
-exp = unary("exp", "exp", "exp(x0)", lambda g, y, x: g * y, takes="float")
-expm1 = unary("expm1", "expm1", "expm1(x0)", lambda g, y, x: g * (y + 1), takes="float")
-log = unary("log", "log", "log(x0)", lambda g, y, x: g / x, takes="float")
-log1p = unary("log1p", "log1p", "log1p(x0)", lambda g, y, x: g / (x + 1), takes="float")
-sin = unary("sin", "sin", "sin(x0)", lambda g, y, x: g * cos(x), takes="float")
-cos = unary("cos", "cos", "cos(x0)", lambda g, y, x: negative(g * sin(x)), takes="float")
-tan = unary("tan", "tan", "tan(x0)", lambda g, y, x: g * (square(y) + 1), takes="float")
-asin = unary("asin", "arcsin", "asin(x0)", lambda g, y, x: g * rsqrt(1 - square(x)), takes="float")
-acos = unary("acos", "arccos", "acos(x0)", lambda g, y, x: negative(g * rsqrt(1 - square(x))), takes="float")
-atan = unary("atan", "arctan", "atan(x0)", lambda g, y, x: g / (square(x) + 1), takes="float")
-sinh = unary("sinh", "sinh", "sinh(x0)", lambda g, y, x: g * cosh(x), takes="float")
-cosh = unary("cosh", "cosh", "cosh(x0)", lambda g, y, x: g * sinh(x), takes="float")
-atan2 = binary(
+exp: Unary = unary("exp", "exp", "exp(x0)", lambda g, y, x: g * y, takes="float")
+expm1: Unary = unary("expm1", "expm1", "expm1(x0)", lambda g, y, x: g * (y + 1), takes="float")
+log: Unary = unary("log", "log", "log(x0)", lambda g, y, x: g / x, takes="float")
+log1p: Unary = unary("log1p", "log1p", "log1p(x0)", lambda g, y, x: g / (x + 1), takes="float")
+sin: Unary = unary("sin", "sin", "sin(x0)", lambda g, y, x: g * cos(x), takes="float")
+cos: Unary = unary("cos", "cos", "cos(x0)", lambda g, y, x: negative(g * sin(x)), takes="float")
+tan: Unary = unary("tan", "tan", "tan(x0)", lambda g, y, x: g * (square(y) + 1), takes="float")
+asin: Unary = unary("asin", "arcsin", "asin(x0)", lambda g, y, x: g * rsqrt(1 - square(x)), takes="float")
+acos: Unary = unary("acos", "arccos", "acos(x0)", lambda g, y, x: negative(g * rsqrt(1 - square(x))), takes="float")
+atan: Unary = unary("atan", "arctan", "atan(x0)", lambda g, y, x: g / (square(x) + 1), takes="float")
+sinh: Unary = unary("sinh", "sinh", "sinh(x0)", lambda g, y, x: g * cosh(x), takes="float")
+cosh: Unary = unary("cosh", "cosh", "cosh(x0)", lambda g, y, x: g * sinh(x), takes="float")
+atan2: Binary = binary(
     "atan2", "arctan2", "atan2(x0, x1)",
     (lambda g, y, a, b: g * b / (square(a) + square(b)), lambda g, y, a, b: negative(g * a / (square(a) + square(b)))),
     takes="float",
@@ -203,12 +203,12 @@ def _beyond(better: str) -> Any:
 
 
 # Ties give the whole gradient to the first operand, as in TensorFlow.
-maximum = binary(
+maximum: Binary = binary(
     "maximum", "maximum", "x0 > x1 ? x0 : x1",
     (lambda g, y, a, b: masked(g, greater_equal(a, b)), lambda g, y, a, b: masked(g, less(a, b))),
     simplify=_beyond("at_least"), partial=max,
 )  # fmt: skip
-minimum = binary(
+minimum: Binary = binary(
     "minimum", "minimum", "x0 < x1 ? x0 : x1",
     (lambda g, y, a, b: masked(g, less_equal(a, b)), lambda g, y, a, b: masked(g, greater(a, b))),
     simplify=_beyond("at_most"), partial=min,
@@ -269,19 +269,19 @@ ceil = _rounding("ceil", "ceil", "ceil(x0)")
 
 _TRUTH: dict[str, Any] = {"gives": "bool", "no_grad": "truth values have no gradient"}
 
-equal = binary("equal", "equal", "x0 == x1", **_TRUTH)
-not_equal = binary("not_equal", "not_equal", "x0 != x1", **_TRUTH)
-less = binary("less", "less", "x0 < x1", **_TRUTH)
-less_equal = binary("less_equal", "less_equal", "x0 <= x1", **_TRUTH)
-greater = binary("greater", "greater", "x0 > x1", **_TRUTH)
-greater_equal = binary("greater_equal", "greater_equal", "x0 >= x1", **_TRUTH)
-logical_and = binary("logical_and", "logical_and", "x0 && x1", takes="bool", **_TRUTH)
-logical_or = binary("logical_or", "logical_or", "x0 || x1", takes="bool", **_TRUTH)
-logical_xor = binary("logical_xor", "logical_xor", "x0 != x1", takes="bool", **_TRUTH)
-logical_not = unary("logical_not", "logical_not", "!x0", takes="bool", **_TRUTH)
-isnan = unary("isnan", "isnan", "isnan(x0)", **_TRUTH)
-isinf = unary("isinf", "isinf", "isinf(x0)", **_TRUTH)
-isfinite = unary("isfinite", "isfinite", "isfinite(x0)", **_TRUTH)
+equal: Binary = binary("equal", "equal", "x0 == x1", **_TRUTH)
+not_equal: Binary = binary("not_equal", "not_equal", "x0 != x1", **_TRUTH)
+less: Binary = binary("less", "less", "x0 < x1", **_TRUTH)
+less_equal: Binary = binary("less_equal", "less_equal", "x0 <= x1", **_TRUTH)
+greater: Binary = binary("greater", "greater", "x0 > x1", **_TRUTH)
+greater_equal: Binary = binary("greater_equal", "greater_equal", "x0 >= x1", **_TRUTH)
+logical_and: Binary = binary("logical_and", "logical_and", "x0 && x1", takes="bool", **_TRUTH)
+logical_or: Binary = binary("logical_or", "logical_or", "x0 || x1", takes="bool", **_TRUTH)
+logical_xor: Binary = binary("logical_xor", "logical_xor", "x0 != x1", takes="bool", **_TRUTH)
+logical_not: Unary = unary("logical_not", "logical_not", "!x0", takes="bool", **_TRUTH)
+isnan: Unary = unary("isnan", "isnan", "isnan(x0)", **_TRUTH)
+isinf: Unary = unary("isinf", "isinf", "isinf(x0)", **_TRUTH)
+isfinite: Unary = unary("isfinite", "isfinite", "isfinite(x0)", **_TRUTH)
 
 
 # --- selection --------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..graph.op import Binding, Op, Partial, Spec, Thunk
-from ..graph.shape import Dim, broadcast, normalize_axis
+from ..graph.shape import Dim, Shape, broadcast, normalize_axis
 from ..graph.tensor import Tensor, apply
 from .operands import as_operands, unbroadcast
 from .shaping import reshape, shape, transpose
@@ -132,7 +132,7 @@ def _matrix(x: Tensor, rows: Sequence[int], columns: Sequence[int]) -> Tensor:
     lengths = [x.shape[: len(rows)], x.shape[len(rows) :]]
     if len(rows) == len(columns) == 1:
         return x
-    sizes = [None if None in part else int(np.prod(part, dtype=int)) for part in lengths]  # type: ignore[arg-type]
+    sizes = [Shape(part).num_elements() for part in lengths]
     if sizes[0] is None and sizes[1] is None:
         return _reshape_unknown(x, len(rows))
     return reshape(x, tuple(-1 if n is None else n for n in sizes))

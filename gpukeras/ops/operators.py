@@ -17,7 +17,7 @@ def _logical(on_bools: Callable[[Any, Any], Tensor], name: str) -> Callable[[Any
     def function(x: Any, y: Any) -> Tensor:
         a, b = as_operands(x, y)
         if not a.dtype.is_bool:
-            raise TypeError(f"`{name}` works on boolean tensors, got {a.dtype}; compare first, as in (x > 0) {name} (y > 0)")
+            raise TypeError(f"`{name}` works on boolean tensors, got {a.dtype}; compare first: (x > 0) {name} (y > 0)")
         return on_bools(a, b)
 
     return function
@@ -49,10 +49,8 @@ def install() -> None:
         setattr(Tensor, f"__r{name}__", _method(_swapped(function)))
     for name, function in _COMPARE.items():
         setattr(Tensor, f"__{name}__", _method(function))
-    Tensor.__neg__ = lambda x: e.negative(x)  # type: ignore[attr-defined]
-    Tensor.__pos__ = lambda x: x  # type: ignore[attr-defined]
-    Tensor.__abs__ = lambda x: e.abs(x)  # type: ignore[attr-defined]
-    Tensor.__invert__ = _invert  # type: ignore[attr-defined]
+    for name, unary in (("neg", e.negative), ("pos", lambda x: x), ("abs", e.abs), ("invert", _invert)):
+        setattr(Tensor, f"__{name}__", unary)
 
 
 def _method(function: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Any]:

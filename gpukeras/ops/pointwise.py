@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..graph.tensor import Node
 
 Rule = Callable[..., Any]
+Unary = Callable[[Any], Tensor]
+Binary = Callable[[Any, Any], Tensor]
 Kernel = Callable[..., Sequence[Thunk]]
 
 #: What the arguments of a function are turned into, by the first word of a row.
@@ -150,7 +152,7 @@ def define(row: Row) -> type[Elementwise]:
     return cls
 
 
-def unary(name: str, kernel: str | Kernel, c: str, grad: Rule | None = None, **fields: Any) -> Callable[[Any], Tensor]:
+def unary(name: str, kernel: str | Kernel, c: str, grad: Rule | None = None, **fields: Any) -> Unary:
     """Define an operation of one tensor; returns its function."""
     row = Row(name, kernel, c, () if grad is None else (grad,), **fields)
     op, convert = define(row)(), _CONVERT[row.takes]
@@ -159,12 +161,11 @@ def unary(name: str, kernel: str | Kernel, c: str, grad: Rule | None = None, **f
         out: Tensor = apply(op, *convert(x))
         return out
 
-    return _named(function, name, "x", c)
+    _name(function, name, "x", c)
+    return function
 
 
-def binary(
-    name: str, kernel: str | Kernel, c: str, grads: tuple[Rule | None, ...] = (), **fields: Any
-) -> Callable[[Any, Any], Tensor]:
+def binary(name: str, kernel: str | Kernel, c: str, grads: tuple[Rule | None, ...] = (), **fields: Any) -> Binary:
     """Define an operation of two tensors that broadcast; returns its function."""
     row = Row(name, kernel, c, grads, **fields)
     op, convert = define(row)(), _CONVERT[row.takes]
@@ -173,13 +174,13 @@ def binary(
         out: Tensor = apply(op, *convert(x, y))
         return out
 
-    return _named(function, name, "x, y", c)
+    _name(function, name, "x, y", c)
+    return function
 
 
-def _named(function: Any, name: str, args: str, c: str) -> Any:
+def _name(function: Any, name: str, args: str, c: str) -> None:
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"Elementwise {name}({args}), in C `{c}`; tensors, arrays or numbers."
-    return function
 
 
 # --- pieces of kernels ----------------------------------------------------------------------------------------
@@ -212,4 +213,3 @@ def level(b: Binding, value: float, like: Any) -> Any:
     if not size or (start and size < 64):
         return number(b, value)
     return _repeated(float(value), like.dtype)[:size].reshape(like.shape[start:])
-

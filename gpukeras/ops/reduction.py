@@ -1,9 +1,8 @@
 """Sums, means, extremes and other results over some axes."""
-# ruff: noqa: A001
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -134,7 +133,7 @@ class _Reduction(Op):
     idempotent: ClassVar[bool] = True
     #: What a reduction of nothing gives, by kind of dtype.
     empty: ClassVar[Any] = 0
-    on_ints: ClassVar[Callable[[list[int]], int] | None] = None
+    on_ints: ClassVar[str] = ""  # NumPy function for shape arithmetic
 
     def __init__(self, axes: Axes, keepdims: bool) -> None:
         self.axes = axes
@@ -145,10 +144,10 @@ class _Reduction(Op):
         return Spec(reduced(ins[0].shape, self.axes, self.keepdims), ins[0].dtype)
 
     def partial(self, ins: Sequence[Partial], specs: Sequence[Spec]) -> Partial:
-        x, function = ins[0], type(self).on_ints
-        if function is None or not isinstance(x, list) or None in x or not x or self.axes not in (None, (0,)):
+        x = ins[0]
+        if not self.on_ints or not isinstance(x, list) or None in x or not x or self.axes not in (None, (0,)):
             return None
-        total = function(x)
+        total = int(getattr(np, self.on_ints)(x))
         return [total] if self.keepdims else total
 
     def simplify(self, lowering: Any, ins: list[Any]) -> Any:
@@ -196,7 +195,7 @@ class Sum(_Reduction):
 
     ufunc = "add"
     idempotent = False
-    on_ints = staticmethod(lambda x: int(np.sum(x)))
+    on_ints = "sum"
 
     def simplify(self, lowering: Any, ins: list[Any]) -> Any:
         x = ins[0]
@@ -221,11 +220,12 @@ class Mean(_Reduction):
         x, dy, y = node.inputs[0], dys[0], node.outputs[0]
         if dy is None:
             return [None]
-        share = dy / reduced_count(x, y, self.axes)  # type: ignore[operator]
+        share = dy / reduced_count(x, y, self.axes)
         return [broadcast_to(restore_axes(share, x, self.axes, self.keepdims), shape_like(x))]
 
     def finish(self, xp: Any, n: int, total: Any) -> list[Thunk]:
-        return [partial(xp.divide, total, np.asarray(n // total.size, total.dtype) if xp is np else n // total.size, total)]
+        count = n // total.size
+        return [partial(xp.divide, total, np.asarray(count, total.dtype) if xp is np else count, total)]
 
 
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -303,11 +303,11 @@ def sum_to(x: Any, shape: Any) -> Tensor:
     Raises:
         ValueError: when `shape` does not broadcast to the shape of `x`.
     """
-    x = as_tensor(x)
+    t = as_tensor(x)
     target, tensors = shape_operand(shape)
-    if target is not None and x.shape is not None and None not in target and tuple(target) == tuple(x.shape):
-        return x
-    out: Tensor = apply(SumTo(target), x, *tensors)
+    if target is not None and t.shape is not None and None not in target and target == tuple(t.shape):
+        return t
+    out: Tensor = apply(SumTo(target), t, *tensors)
     return out
 
 
@@ -320,7 +320,7 @@ class Prod(_Reduction):
     ufunc = "multiply"
     idempotent = False
     empty = 1
-    on_ints = staticmethod(lambda x: int(np.prod(x)))
+    on_ints = "prod"
 
     def grad(self, node: Node, dys: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
         from .scans import cumprod
@@ -357,7 +357,7 @@ class Max(_Extreme):
     """Maximum over axes."""
 
     ufunc = "maximum"
-    on_ints = staticmethod(lambda x: int(np.max(x)))
+    on_ints = "max"
 
     def on_nothing(self, dtype: Any) -> Any:
         return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
@@ -367,7 +367,7 @@ class Min(_Extreme):
     """Minimum over axes."""
 
     ufunc = "minimum"
-    on_ints = staticmethod(lambda x: int(np.min(x)))
+    on_ints = "min"
 
     def on_nothing(self, dtype: Any) -> Any:
         return np.inf if dtype.kind == "f" else np.iinfo(dtype).max

@@ -77,7 +77,8 @@ class CumProd(_Running):
         dy: Any = dys[0]
         if dy is None:
             return [None]
-        return [cumsum(dy * node.outputs[0], self.axis, self.exclusive, not self.reverse) / node.inputs[0]]  # type: ignore[operator]
+        sums = cumsum(dy * node.outputs[0], self.axis, self.exclusive, not self.reverse)
+        return [sums / node.inputs[0]]
 
 
 def _running(cls: type[_Running], x: Any, axis: int, exclusive: bool, reverse: bool) -> Tensor:

@@ -44,7 +44,7 @@ def _extreme(xp: Any, x: Any, axes: tuple[int, ...], out: Any) -> Thunk:
 class _AlongAxis(Op):
     """Base of the softmax family: same shape out, one axis, wide work arrays."""
 
-    inplace = (0,)
+    inplace: tuple[int, ...] = (0,)
 
     def __init__(self, axis: int) -> None:
         self.axis = axis

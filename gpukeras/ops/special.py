@@ -8,7 +8,7 @@ from typing import Any
 
 from ..graph.op import Binding, Thunk
 from .elementwise import exp, negative, square
-from .pointwise import unary
+from .pointwise import Unary, unary
 
 __all__ = ["erf"]
 
@@ -65,7 +65,7 @@ def _erf(b: Binding) -> list[Thunk]:
     ]
 
 
-erf = unary(
+erf: Unary = unary(
     "erf", _erf, "erf(x0)", lambda g, y, x: g * (2 / math.sqrt(math.pi)) * exp(negative(square(x))),
     takes="float", scratch=("wide",) * 5 + ("bool",),
 )  # fmt: skip

@@ -193,7 +193,7 @@ def test_integers_are_uniform():
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_dropout_mask(keep, dtype):
     x = sample(ops.dropout_mask((300_001,), keep, dtype, seed=8))
-    kept = x.dtype.type(min(1 / keep, np.finfo(dtype).max))
+    kept = x.dtype.type(min(1 / keep, float(np.finfo(dtype).max)))
     assert set(np.unique(x)) <= {x.dtype.type(0), kept}
     spread = 5 * np.sqrt(keep * (1 - keep) / x.size) + 1e-9
     assert abs(np.mean(x != 0) - keep) < spread

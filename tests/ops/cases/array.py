@@ -186,5 +186,5 @@ CREATION = [
     ),
 ]
 
-LINEAR = [case for case in SHAPING + JOINING + CREATION if case.second]
-CASES = [replace(case, second=False) for case in SHAPING + JOINING + CREATION] + [squared(case) for case in LINEAR]
+ALL = SHAPING + JOINING + CREATION
+CASES = [replace(case, second=False) for case in ALL] + [squared(case) for case in ALL if case.second]

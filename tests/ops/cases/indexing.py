@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from gpukeras import ops
+from gpukeras.graph.gradient import gradients
 from tests.ops.harness import Case, bools, exactly, floats, ints, normal, spread, squared
 
 F16 = ("float16", "float32", "float64")
@@ -242,5 +243,55 @@ SORTING = [
     ),
 ]
 
-LINEAR = [case for case in GETITEM + GATHER + SORTING if case.second]
-CASES = [replace(case, second=False) for case in GETITEM + GATHER + SORTING] + [squared(case) for case in LINEAR]
+
+def _gradient(call, x, *others):
+    """Gradient of the sum of `call` with respect to x, as a graph: reaches the operations gradients are made of."""
+    return gradients(call(x, *others), [x])[0]
+
+
+def _filled(shape, key, values):
+    out = np.zeros(shape)
+    np.add.at(out, key, values)
+    return out
+
+
+GRADIENTS = [
+    Case(
+        "slice_axis from a fed start",
+        lambda x, i: ops.slice_axis(x, 1, i, 2),
+        [normal(3, 5), exactly(1, "int32")],
+        lambda x, i: x[:, 1:3],
+        second=True,
+    ),
+    Case(
+        "unslice",
+        lambda x, i, w: _gradient(lambda x: ops.slice_axis(x, 1, i, 2) * w, x),
+        [normal(3, 5), exactly(1, "int32"), normal(3, 2)],
+        lambda x, i, w: np.pad(w, ((0, 0), (1, 2))),
+        wrt=[2],
+    ),
+    Case(
+        "unindex",
+        lambda x, w: _gradient(lambda x: x[::2, 1] * w, x),
+        [normal(5, 3), normal(3)],
+        lambda x, w: _filled((5, 3), (np.array([0, 2, 4]), 1), w),
+        wrt=[1],
+    ),
+    Case(
+        "put_along",
+        lambda x, i, w: _gradient(lambda x: ops.take_along_axis(x, i) * w, x),
+        [normal(2, 3), exactly([[0, 0, 1, 2], [2, 2, 2, 0]], "int32"), normal(2, 4)],
+        lambda x, i, w: _filled((2, 3), (np.array([[0], [1]]), i), w),
+        wrt=[2],
+    ),
+    Case(
+        "mask_scatter",
+        lambda x, m, w: _gradient(lambda x: ops.boolean_mask(x, m) * w, x),
+        [normal(4, 2), exactly([True, False, True, True], "bool"), normal(3, 2)],
+        lambda x, m, w: _filled((4, 2), m, w),
+        wrt=[2],
+    ),
+]
+
+ALL = GETITEM + GATHER + SORTING + GRADIENTS
+CASES = [replace(case, second=False) for case in ALL] + [squared(case) for case in ALL if case.second]
