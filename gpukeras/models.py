@@ -109,6 +109,9 @@ def _same_input(layer):
 
 def _as_input(tensor, name):
     """A Keras tensor that an InputLayer made, wrapping `tensor` unless it is one."""
-    if K.is_keras_tensor(tensor) and isinstance(tensor._keras_history[0], InputLayer):
-        return tensor
+    if K.is_keras_tensor(tensor):
+        if isinstance(tensor._keras_history[0], InputLayer):
+            return tensor
+        # Its history is another network's; the input needs a tensor of its own.
+        tensor = K.identity(tensor)
     return Input(tensor=tensor, name=name)

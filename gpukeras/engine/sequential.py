@@ -71,14 +71,16 @@ class Sequential(Model):
                     layer, "; add an instance, not the class" if isinstance(layer, type) else ""
                 )
             )
-        if self._by_name.get(layer.name, layer) is not layer:
-            check_names([*self._by_name, layer.name])
+        known = self._by_name.get(layer.name)
+        if known is not None and known is not layer:
+            # By the names of now: programs rename layers after adding them.
+            check_names([other.name for other in self._by_name.values()] + [layer.name])
         if self.outputs:
             self._extend(layer)
         elif not self._stack and self._start(layer):
             return
-        if layer.name not in self._by_name:
-            self._by_name[layer.name] = layer
+        self._by_name[layer.name] = layer
+        if layer not in self._layers:
             self._layers.append(layer)
         self._stack.append(layer)
         if self.outputs:

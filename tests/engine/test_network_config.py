@@ -11,7 +11,7 @@ from gpukeras import backend as K
 from gpukeras.engine import Input, Layer
 from gpukeras.engine.network_config import NetworkBuilder
 from gpukeras.layers import Dense, Dropout, concatenate
-from gpukeras.models import Model, Sequential, model_from_json, model_from_yaml
+from gpukeras.models import Model, Sequential, clone_model, model_from_json, model_from_yaml
 
 
 class Add(Layer):
@@ -21,7 +21,25 @@ class Add(Layer):
         return x * factor if other is None else x + factor * other
 
 
-OWN = {"Add": Add}
+class Stateful(Layer):
+    """Takes its initial state by keyword and, as recurrent layers do, makes it an input of its node."""
+
+    def __call__(self, inputs, state=None, **kwargs):
+        if isinstance(inputs, list):
+            assert state is None, "the state came twice"
+            inputs, state = inputs
+        if state is None:
+            return super().__call__(inputs, **kwargs)
+        return super().__call__([inputs, state], state=state, **kwargs)
+
+    def call(self, inputs, state=None):
+        return inputs[0] - 2.0 * inputs[1] if isinstance(inputs, list) else inputs
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0] if isinstance(input_shape, list) else input_shape
+
+
+OWN = {"Add": Add, "Stateful": Stateful}
 
 
 def rebuilt(model, custom_objects=None):
@@ -121,6 +139,18 @@ def test_tensor_among_call_keywords():
     config = {item["name"]: item for item in model.get_config()["layers"]}["add"]
     assert config["inbound_nodes"] == [[["shared", 0, 0, {"other": ["shared", 2, 0], "factor": 0.5}]]]
     check_same(model, OWN)
+
+
+def test_keyword_that_is_an_input_already_is_not_written():
+    a, b = Input((3,), name="a"), Input((3,), name="b")
+    model = Model([a, b], Stateful(name="s")(a, state=b))
+    assert model.layers[-1]._inbound_nodes[0].arguments == {"state": b}
+    assert model.get_config()["layers"][-1]["inbound_nodes"] == [[["a", 0, 0, {}], ["b", 0, 0, {}]]]
+    check_same(model, OWN)
+    c, d = Input((3,)), Input((3,))
+    data = [np.random.rand(2, 3), np.random.rand(2, 3)]
+    for other in (Model([c, d], model([c, d])), clone_model(model)):
+        np.testing.assert_allclose(other.predict(data), model.predict(data), rtol=1e-6)
 
 
 def test_value_that_cannot_be_saved_is_left_out_with_a_warning():

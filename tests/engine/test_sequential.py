@@ -71,6 +71,13 @@ class TestAdd:
         with pytest.raises(ValueError, match='"d" is used 2 times'):
             Sequential([Dense(3, input_dim=2, name="d"), Dense(3, name="d")])
 
+    def test_renamed_layers(self):
+        model = Sequential([Dense(3, input_dim=2, name="d")])
+        model.layers[0].name = "renamed"
+        model.add(Dense(3, name="d"))
+        assert [layer.name for layer in model.layers] == ["renamed", "d"]
+        assert model.get_layer("renamed").units == 3
+
     def test_layer_that_does_not_fit(self):
         model = Sequential([Dense(3, input_dim=2)])
         layer = Dense(2, name="late")
@@ -268,6 +275,13 @@ class TestClone:
         new = Input((4,), name="new")
         assert clone_model(model, input_tensors=[new]).inputs == [new]
         assert clone_model(Sequential([Dense(4, input_dim=4)]), input_tensors=new).inputs == [new]
+
+    def test_on_the_output_of_a_layer(self):
+        a = Input((4,))
+        hidden = Dense(4, name="hidden")(a)
+        clone = clone_model(Model(a, Dense(2)(a)), input_tensors=hidden)
+        assert hidden._keras_history[0].name == "hidden" and clone.output_shape == (None, 2)
+        assert Model(a, hidden).predict(np.ones((1, 4))).shape == (1, 4)
 
     def test_on_variables(self):
         x, y = self.data()
