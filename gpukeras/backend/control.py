@@ -9,6 +9,7 @@ import numpy as np
 from .. import ops
 from ..graph.gradient import gradients as _gradients
 from ..graph.tensor import Tensor, Variable, as_tensor
+from .linalg import dims, known_rank
 from .session import learning_phase
 
 __all__ = [
@@ -90,21 +91,16 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
     if not isinstance(a, Tensor):
         a = as_tensor(a, b.dtype if isinstance(b, Tensor) else None)
     b = as_tensor(b, a.dtype)
-    if condition.shape is not None and a.shape is not None and b.shape is not None:
-        rank = max(len(a.shape), len(b.shape))
-        missing = rank - len(condition.shape)
-        if missing < 0:
-            raise ValueError(
-                "switch: the condition must not have more axes than what it chooses from, got shapes "
-                f"{tuple(condition.shape)} (condition), {tuple(a.shape)} and {tuple(b.shape)}"
-            )
-        if missing:
-            lengths = [-1 if n is None else n for n in condition.shape]
-            if lengths.count(-1) > 1:
-                for _ in range(missing):
-                    condition = ops.expand_dims(condition, -1)
-            else:
-                condition = ops.reshape(condition, (*lengths, *[1] * missing))
+    known_rank("switch", condition, a, b)
+    assert condition.shape is not None and a.shape is not None and b.shape is not None
+    missing = max(len(a.shape), len(b.shape)) - len(condition.shape)
+    if missing < 0:
+        raise ValueError(
+            "switch: the condition must not have more axes than what it chooses from, got shapes "
+            f"{tuple(condition.shape)} (condition), {tuple(a.shape)} and {tuple(b.shape)}"
+        )
+    if missing:
+        condition = ops.reshape(condition, (*dims(condition), *[1] * missing))
     return ops.where(condition, a, b)
 
 

@@ -18,6 +18,21 @@ def _operands(x: Any, y: Any) -> tuple[Tensor, Tensor]:
     return x, as_tensor(y, x.dtype)
 
 
+def known_rank(what: str, *tensors: Tensor) -> None:
+    """Raises a ValueError when the number of axes of a tensor is unknown, where the result would depend on it.
+
+    Arguments:
+        what: function to name in the message.
+        tensors: the tensors it was given.
+    """
+    for x in tensors:
+        if x.shape is None:
+            raise ValueError(
+                f"{what}: the number of axes of {x.name!r} must be known; give the placeholder a shape or ndim, "
+                "or call set_shape on the tensor"
+            )
+
+
 def dims(x: Tensor) -> list[Any]:
     """Lengths of the axes of `x`: ints where known, scalar tensors elsewhere.
 
@@ -60,8 +75,8 @@ def dot(x: Any, y: Any) -> Tensor:
         ValueError: when the lengths D differ, or an argument is a scalar.
     """
     x, y = _operands(x, y)
-    if x.shape is None or y.shape is None:
-        return ops.matmul(x, y)
+    known_rank("dot", x, y)
+    assert x.shape is not None and y.shape is not None
     m, n = len(x.shape), len(y.shape)
     if m == 0 or n == 0:
         raise ValueError(
@@ -112,8 +127,8 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Tensor:
         ValueError: when the ranks or axes do not fit, naming them.
     """
     x, y = _operands(x, y)
-    if x.shape is None or y.shape is None:
-        return ops.matmul(x, y)
+    known_rank("batch_dot", x, y)
+    assert x.shape is not None and y.shape is not None
     m, n = len(x.shape), len(y.shape)
     if m < 2 or n < 2:
         raise ValueError(

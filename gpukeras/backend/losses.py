@@ -7,6 +7,7 @@ from typing import Any
 from .. import ops
 from ..graph.tensor import Tensor, as_tensor
 from .common import epsilon
+from .linalg import known_rank
 from .shaping import flatten
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
 def _class_axis(output: Tensor, axis: int, what: str) -> int:
     """The axis of the classes, not negative when the rank is known."""
     if output.shape is None:
+        if axis != -1:
+            known_rank(what, output)
         return axis
     rank = len(output.shape)
     if not (axis == -1 or 0 <= axis < rank):
@@ -89,8 +92,10 @@ def _class_numbers(target: Any, output: Tensor) -> Tensor:
     """Targets as int64, one for each vector of `output`."""
     index = ops.cast(target, "int64")
     wanted = None if output.shape is None else tuple(output.shape[:-1])
-    if wanted is None or index.shape == wanted and None not in wanted:
+    if wanted is not None and index.shape == wanted and None not in wanted:
         return index
+    if wanted is None:
+        return ops.reshape(index, ops.shape(output)[:-1])
     if len(wanted) == 1:
         return flatten(index)
     if wanted.count(None) > 1:

@@ -10,6 +10,7 @@ import numpy as np
 from .. import ops
 from ..graph.tensor import Tensor, as_tensor
 from .common import normalize_data_format
+from .linalg import dims, known_rank
 from .random import draw_seed
 
 __all__ = [
@@ -214,16 +215,16 @@ def l2_normalize(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
 def _bias_shape(x: Tensor, bias: Tensor, data_format: str) -> tuple[Any, ...] | None:
     """Shape that makes the bias broadcast over `x`; None when its own does."""
     assert x.shape is not None and bias.shape is not None
-    rank, own = len(x.shape), list(bias.shape)
+    rank, own = len(x.shape), dims(bias)
     if len(own) not in (1, rank - 1):
         raise ValueError(
             f"Unexpected bias dimensions {len(own)}, expect to be 1 or {rank - 1} dimensions: bias_add got "
-            f"x of shape {tuple(x.shape)} and a bias of shape {tuple(own)}"
+            f"x of shape {tuple(x.shape)} and a bias of shape {tuple(bias.shape)}"
         )
     if data_format == "channels_last" or rank == 2:
         return None
     if len(own) == 1:
-        return (1, own[0] if own[0] is not None else -1, *[1] * (rank - 2))
+        return (1, own[0], *[1] * (rank - 2))
     return (1, own[-1], *own[:-1])
 
 
@@ -244,8 +245,9 @@ def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Tensor:
     data_format = normalize_data_format(data_format)
     x = as_tensor(x)
     bias = as_tensor(bias, x.dtype)
-    if x.shape is None or bias.shape is None:
+    if x.shape is None and data_format == "channels_last":
         return x + bias
+    known_rank("bias_add", x, bias)
     target = _bias_shape(x, bias, data_format)
     return x + (bias if target is None else ops.reshape(bias, target))
 
@@ -289,6 +291,8 @@ def batch_normalization(
     Source: Ioffe and Szegedy, Batch Normalization, 2015.
     """
     x = as_tensor(x)
+    if axis != -1:
+        known_rank("batch_normalization", x)
     mean, var, beta, gamma = (None if t is None else _beside(t, x, (axis,)) for t in (mean, var, beta, gamma))
     return _normalised(x, mean, var, beta, gamma, epsilon)
 
@@ -320,11 +324,10 @@ def normalize_batch_in_training(
     Source: Ioffe and Szegedy, Batch Normalization, 2015.
     """
     x = as_tensor(x)
+    known_rank("normalize_batch_in_training", x)
     axes = tuple(reduction_axes)
     mean, var = ops.moments(x, axes)
-    if x.shape is None:
-        return _normalised(x, mean, var, beta, gamma, epsilon), mean, var
-    rank = len(x.shape)
+    rank = len(x.shape or ())
     reduced = {a % rank for a in axes}
     kept = tuple(i for i in range(rank) if i not in reduced)
     m, v, b, g = (None if t is None else _beside(t, x, kept) for t in (mean, var, beta, gamma))

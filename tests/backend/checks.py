@@ -67,12 +67,13 @@ def check_values(case: Case, dtype: str) -> None:
 def check_unknown_lengths(case: Case, drawn: list[np.ndarray], want: np.ndarray, rtol: float, atol: float) -> None:
     """A graph of placeholders keeps the rank, contradicts nothing, and gives the same values."""
     arrays = [*case.fixed, *drawn]
-    fed = [K.placeholder((None,) + a.shape[1:] if a.ndim else (), dtype=a.dtype) for a in arrays]
-    out = case.call(*fed)
-    static = K.int_shape(out)
-    assert len(static) == want.ndim
-    assert all(n is None or n == m for n, m in zip(static, want.shape, strict=True))
-    np.testing.assert_allclose(K.function(fed, [out])(arrays)[0], want, rtol, atol)
+    for known in (lambda shape: (None, *shape[1:])[: len(shape)], lambda shape: (None,) * len(shape)):
+        fed = [K.placeholder(known(a.shape), dtype=a.dtype) for a in arrays]
+        out = case.call(*fed)
+        static = K.int_shape(out)
+        assert len(static) == want.ndim
+        assert all(n is None or n == m for n, m in zip(static, want.shape, strict=True))
+        np.testing.assert_allclose(K.function(fed, [out])(arrays)[0], want, rtol, atol)
 
 
 def check_gradients(case: Case) -> None:

@@ -42,6 +42,22 @@ def test_refused(name):
         call(K.variable(X))
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: K.dot(x, K.ones((3, 4))),
+        lambda x: K.batch_dot(x, x),
+        lambda x: K.switch(x, K.ones((2, 2)), K.zeros((2, 2))),
+        lambda x: K.bias_add(x, K.ones((4,)), "channels_first"),
+        lambda x: K.normalize_batch_in_training(x, None, None, [0]),
+        lambda x: K.categorical_crossentropy(x, x, axis=1),
+    ],
+)
+def test_unknown_rank_where_the_result_depends_on_it(call):
+    with pytest.raises(ValueError, match="number of axes of '.*' must be known"):
+        call(K.placeholder())
+
+
 def test_label_out_of_range():
     if K.tensorflow_backend._get_available_gpus():
         pytest.skip("a GPU clips labels: checking would make it wait")
