@@ -26,7 +26,11 @@ GROUPS = {
     "mask": catalogue_cases._masks,
 }
 # Settings that 2.2.4 forgets to save.
-EXTRA = {"AlphaDropout": {"noise_shape", "seed"}}
+EXTRA = {
+    "AlphaDropout": {"noise_shape", "seed"},
+    "SpatialDropout2D": {"data_format"},
+    "SpatialDropout3D": {"data_format"},
+}
 
 
 def _stored():
@@ -65,6 +69,10 @@ def test_moving_averages_move_towards_the_originals_target(name):
     for i in range(2):
         before, target = (ARRAYS["moving/%s/%s/%d" % (name, when, i)] for when in ("before", "after"))
         np.testing.assert_allclose(ours["moving/%s/before/%d" % (name, i)], before, rtol=1e-6)
+        if name == "bn_images" and i == 1:
+            # TensorFlow's fused kernel for such images corrects the variance of its 24 values by n / (n - 1)
+            # before Keras corrects it by n / (n - 1 - epsilon); we correct once, as for every other rank.
+            target = target * 23 / 24
         after = ours["moving/%s/after/%d" % (name, i)]
         np.testing.assert_allclose(after, 0.99 * before + 0.01 * target, rtol=1e-5, atol=1e-6)
 

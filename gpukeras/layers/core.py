@@ -190,6 +190,9 @@ class _SpatialDropout(Dropout):
             return (sizes[0], sizes[1], *spatial)
         return (sizes[0], *spatial, sizes[self._ndim - 1])
 
+    def get_config(self):
+        return {**super().get_config(), "data_format": self.data_format}
+
 
 class SpatialDropout2D(_SpatialDropout):
     """Drops whole feature maps of images: a channel is 0 at every pixel or at none.

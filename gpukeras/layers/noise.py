@@ -115,7 +115,12 @@ class AlphaDropout(Layer):
         return K.in_train_phase(dropped_inputs, inputs, training=training)
 
     def get_config(self):
-        return {**super().get_config(), "rate": self.rate}
+        return {
+            **super().get_config(),
+            "rate": self.rate,
+            "noise_shape": self.noise_shape,
+            "seed": self.seed,
+        }
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -128,14 +128,26 @@ OPTIMIZERS = {
 
 
 def train(keras, optimizer, steps=6, constraint=None):
-    """Weights and optimizer state after some steps; the batch changes from step to step."""
+    """Weights and optimizer state after some steps; the batch changes from step to step.
+
+    All updates of a step are to read the values from before it. On TensorFlow 1 reading the step counter races
+    with its increment, so the counters (the first one or two updates) run after the others, last one first.
+    """
     K = keras.backend
     w = K.variable(_rand(20, 3, 2), name="w", constraint=constraint)
     b = K.variable(_rand(21, 2), name="b", constraint=constraint)
     x, y = K.placeholder((4, 3)), K.placeholder((4, 2))
     loss = K.mean(K.square(K.dot(x, w) + b - y))
-    step = K.function([x, y], [loss], updates=optimizer.get_updates(loss, [w, b]))
-    losses = [step([_rand(30 + i, 4, 3), _rand(50 + i, 4, 2)])[0] for i in range(steps)]
+    updates = optimizer.get_updates(loss, [w, b])
+    counters = 2 if hasattr(optimizer, "m_schedule") else 1
+    step = K.function([x, y], [loss], updates=updates[counters:])
+    count = [K.function([x, y], [loss], updates=[u]) for u in reversed(updates[:counters])]
+    losses = []
+    for i in range(steps):
+        batch = [_rand(30 + i, 4, 3), _rand(50 + i, 4, 2)]
+        losses.append(step(batch)[0])
+        for function in count:
+            function(batch)
     return [np.array(losses), K.get_value(w), K.get_value(b)] + optimizer.get_weights()
 
 
@@ -197,6 +209,8 @@ def layer_cases(keras):
         "masking": (L.Masking(), [(2, 3, 2)], test),
         "dropout": (L.Dropout(0.4), [(2, 3)], test),
         "spatial_dropout": (L.SpatialDropout1D(0.4), [(2, 3, 2)], test),
+        "spatial_dropout_2d": (L.SpatialDropout2D(0.4), [(2, 3, 2, 2)], test),
+        "spatial_dropout_3d": (L.SpatialDropout3D(0.4), [(2, 3, 2, 2, 2)], test),
         "activation": (L.Activation("softsign"), [(2, 3)], test),
         "reshape": (L.Reshape((2, -1)), [(2, 3, 4)], test),
         "permute": (L.Permute((3, 1, 2)), [(2, 3, 4, 2)], test),
@@ -258,6 +272,8 @@ def _layers(keras):
         towards = K.constant(_rand(900 + number, *[int(n) for n in K.int_shape(output)]))
         wanted = layer.trainable_weights + ([] if shapes is None else inputs)
         grads = K.gradients(K.sum(output * towards), wanted) if wanted else []
+        # The sum makes a full array of what TensorFlow keeps as rows of one, for Embedding.
+        grads = [K.zeros_like(v) + g for v, g in zip(wanted, grads)]
         run = K.function([*inputs, K.learning_phase()], [output, *grads])
         for phase in phases:
             for i, array in enumerate(run([*arrays, phase])):
