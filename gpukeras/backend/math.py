@@ -155,7 +155,7 @@ def sqrt(x: Any) -> Tensor:
     Returns:
         Tensor of the same shape.
     """
-    return ops.sqrt(ops.maximum(x, 0))
+    return ops.root(x)
 
 
 def pow(x: Any, a: Any) -> Tensor:

@@ -106,14 +106,14 @@ def _hard_sigmoid_grad(b: Binding) -> list[Thunk]:
     (dy, x), (out,), (s, mask), xp = b.ins, b.outs, b.scratch, b.xp
     return [
         partial(xp.absolute, x, s),
-        partial(xp.less, s, number(b, 2.5), mask),
+        partial(xp.less_equal, s, number(b, 2.5), mask),
         partial(xp.multiply, dy, mask, out),
         partial(xp.multiply, out, number(b, 0.2), out),
     ]
 
 
 _hard_sigmoid_backward: Binary = binary(
-    "hard_sigmoid_grad", _hard_sigmoid_grad, "fabs(x1) < 2.5 ? x0 * (T)0.2 : 0",
+    "hard_sigmoid_grad", _hard_sigmoid_grad, "fabs(x1) <= 2.5 ? x0 * (T)0.2 : 0",
     (lambda g, dx, dy, x: _hard_sigmoid_backward(g, x), None), inplace=(0, 1), scratch=("", "bool"),
 )  # fmt: skip
 hard_sigmoid: Unary = unary("hard_sigmoid", _hard_sigmoid, "fmax(0, fmin(1, (T)0.2 * x0 + (T)0.5))",

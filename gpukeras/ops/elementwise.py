@@ -23,7 +23,7 @@ __all__ = [
     "abs", "acos", "add", "asin", "atan", "atan2", "cast", "ceil", "clip", "cos", "cosh", "divide", "equal", "exp",
     "expm1", "floor", "floordiv", "greater", "greater_equal", "identity", "isfinite", "isinf", "isnan", "less",
     "less_equal", "log", "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "masked", "maximum",
-    "minimum", "mod", "multiply", "negative", "not_equal", "pow", "reciprocal", "round", "rsqrt", "sign", "sin",
+    "minimum", "mod", "multiply", "negative", "not_equal", "pow", "reciprocal", "root", "round", "rsqrt", "sign", "sin",
     "sinh", "sqrt", "square", "squared_difference", "stop_gradient", "subtract", "tan", "where",
 ]  # fmt: skip
 
@@ -151,6 +151,17 @@ def _rsqrt(b: Binding) -> list[Thunk]:
 
 rsqrt: Unary = unary("rsqrt", _rsqrt, "1 / sqrt(x0)", lambda g, y, x: (g * -0.5) * (y * square(y)),
               takes="float", inplace=(0,))  # fmt: skip
+
+
+def _root(b: Binding) -> list[Thunk]:
+    (x,), (out,), xp = b.ins, b.outs, b.xp
+    return [partial(xp.maximum, x, level(b, 0, x), out=out), partial(xp.sqrt, out, out)]
+
+
+# The square root of numbers that rounding may have made negative; a plain maximum in front would turn the infinite
+# slope there into inf * 0.
+root: Unary = unary("root", _root, "sqrt(x0 > 0 ? x0 : 0)",
+              lambda g, y, x: where(less(x, 0), 0, (g * 0.5) / y), takes="float", inplace=(0,))  # fmt: skip
 
 
 def _squared_difference(b: Binding) -> list[Thunk]:

@@ -120,6 +120,8 @@ def test_gradients_at_the_edges():
         (K.clip(x, 0.0, 6.0), [0, 1, 1, 0, 1]),
         (K.maximum(x, K.stop_gradient(x)), [1, 1, 1, 1, 1]),
         (K.abs(x), [-1, 0, 1, 1, 1]),
+        (K.sqrt(x - 6.0), [0, 0, np.inf, 0.5, 0]),
+        (K.hard_sigmoid(x * 2.5), np.array([0.5, 0.5, 0, 0, 0])),
     ):
         np.testing.assert_array_equal(K.eval(K.gradients(K.sum(y), [x])[0]), want)
 
