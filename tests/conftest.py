@@ -2,11 +2,15 @@
 
 import os
 import tempfile
+from pathlib import Path
 
 # Before anything imports NumPy or gpukeras: the user's keras.json must not decide what is tested, and the
 # workers of pytest-xdist must not each start a thread per processor.
 os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="gpukeras-test-home-")
 os.environ.pop("KERAS_BACKEND", None)
+# Processes that tests start run this checkout too.
+_path = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, _path))
 if "PYTEST_XDIST_WORKER" in os.environ:
     for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(_name, "1")

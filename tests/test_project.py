@@ -100,9 +100,8 @@ def test_the_import_check_sees_imports():
 
 IMPORT_CHILD = """
 import json, sys, time
-start = time.perf_counter()
 import gpukeras
-seconds = time.perf_counter() - start
+seconds = time.process_time()
 print(json.dumps([seconds, sorted(name for name in sys.modules if "." not in name)]))
 """
 HEAVY = {"h5py", "yaml", "scipy", "pandas", "PIL", "multiprocessing", "sklearn", "requests", "cupy", "pydot"}
@@ -115,7 +114,7 @@ def test_import_is_light_and_fast():
         results.append(json.loads(done.stdout))
     loaded = set(results[0][1])
     assert loaded & HEAVY == set()
-    # The least of five: what else the machine is doing is not what this is about.
+    # Processor time of the whole process, the least of five: what else the machine does is not what this is about.
     assert min(seconds for seconds, _ in results) < 0.5
 
 
@@ -154,37 +153,25 @@ def test_public_names_have_docstrings():
 
 
 # Complete by now; a later part of the work adds its modules here.
-API_MODULES = [
-    "keras.activations",
-    "keras.callbacks",
-    "keras.constraints",
-    "keras.datasets",
-    "keras.initializers",
-    "keras.layers.advanced_activations",
-    "keras.layers.core",
-    "keras.layers.embeddings",
-    "keras.layers.merge",
-    "keras.layers.noise",
-    "keras.layers.normalization",
-    "keras.losses",
-    "keras.metrics",
-    "keras.models",
-    "keras.objectives",
-    "keras.optimizers",
-    "keras.regularizers",
-]
+COMPLETE = """
+    activations backend.common constraints datasets engine initializers layers.advanced_activations layers.core
+    layers.embeddings layers.merge layers.noise layers.normalization legacy.layers losses metrics models objectives
+    optimizers regularizers utils.conv_utils utils.data_utils utils.generic_utils utils.io_utils utils.layer_utils
+    utils.np_utils
+""".split()
 
 
-@pytest.mark.parametrize("module", API_MODULES)
-def test_public_interface(module):
+def test_public_interface():
     check, spec = SHARED / "spec" / "check_api.py", SHARED / "spec" / "api.json"
     if not check.exists():
         pytest.skip("the description of the public interface is not beside this checkout")
-    command = [sys.executable, str(check), "--impl", "gpukeras", "--spec", str(spec), "--module", module]
+    command = [sys.executable, str(check), "--impl", "gpukeras", "--spec", str(spec)]
+    for module in COMPLETE:
+        command += ["--module", f"keras.{module}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     last = done.stdout.strip().splitlines()[-1]
     present, names, matching, signatures = map(int, re.findall(r"\d+", last))
-    assert names > 0
+    assert names > 500
     assert (present, matching) == (names, signatures), done.stdout
 
 

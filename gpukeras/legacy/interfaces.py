@@ -35,6 +35,8 @@ def generate_legacy_interface(
     value_conversions = value_conversions or {}
 
     def legacy_support(func):
+        """Decorates a constructor or method so that it takes Keras 1 calls too, with a warning."""
+
         @functools.wraps(func)
         def wrapper(*args, **kwargs):
             name = args[0].__class__.__name__ if object_type == "class" else func.__name__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpukeras import ops
+from gpukeras.graph.tensor import apply
 from gpukeras.ops import activations
 from tests.ops.harness import Case, floats, normal, spread
 
@@ -37,6 +38,20 @@ CASES = [
         lambda x: np.where(x < -2.5, 0, np.where(x > 2.5, 1, 0.2 * x + 0.5)),
         second=True,
         dtypes=ALL_FLOATS,
+    ),
+    Case(
+        "hard_sigmoid_grad",
+        activations._hard_sigmoid_backward,
+        [normal(5, 5), spread(5, 5)],
+        lambda g, x: np.where(abs(x) < 2.5, 0.2 * g, 0),
+        wrt=[0],
+    ),
+    Case(
+        "leaky_relu_grad",
+        lambda g, x: apply(activations._LEAKY_RELU_GRAD(0.3), g, x),
+        [normal(3, 4), spread(3, 4)],
+        lambda g, x: np.where(x > 0, g, 0.3 * g),
+        wrt=[0],
     ),
     Case("elu", ops.elu, [spread(3, 4)], lambda x: _elu(x, 1), second=True, dtypes=ALL_FLOATS),
     Case("elu/alpha", lambda x: ops.elu(x, 0.7), [spread(3, 4)], lambda x: _elu(x, 0.7), second=True),

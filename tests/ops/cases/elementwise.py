@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from gpukeras import ops
+from gpukeras.graph.tensor import apply
+from gpukeras.ops.pointwise import REGISTRY
 from tests.ops.harness import Case, Draw, bools, exactly, floats, ints, normal, spread, uniform
 
 ALL_FLOATS = ("float16", "float32", "float64")
@@ -25,6 +27,7 @@ def _unary() -> list[Case]:
         ("sign", lambda x: (x > 0) * 1.0 - (x < 0), spread(3, 4), False),
         ("square", lambda x: x * x, normal(3, 4), True),
         ("sqrt", _loop(math.sqrt), uniform(3, 4, lo=0.3, hi=4), True),
+        ("root", _loop(lambda x: math.sqrt(max(x, 0))), spread(3, 4), True),
         ("rsqrt", lambda x: x**-0.5, uniform(3, 4, lo=0.3, hi=4), True),
         ("reciprocal", lambda x: x**-1.0, uniform(3, 4, lo=0.3, hi=4), True),
         ("exp", _loop(math.exp), normal(3, 4), True),
@@ -107,8 +110,10 @@ def _binary() -> list[Case]:
         Case("minimum", ops.minimum, [spread(3, 4), spread(4, avoid=0.2)], lambda x, y: np.where(x < y, x, y)),
         Case("minimum/number", lambda x: ops.minimum(-0.3, x), [spread(3, 4)], lambda x: np.where(x < -0.3, x, -0.3)),
         Case(
-            "clip", lambda x: ops.clip(x, -0.4, 0.6), [spread(3, 4)], lambda x: np.where(x < -0.4, -0.4, np.where(x > 0.6, 0.6, x))
+            "clip", lambda x: ops.clip(x, -0.3, 0.5), [spread(3, 4)], lambda x: np.where(x < -0.3, -0.3, np.where(x > 0.5, 0.5, x))
         ),
+        Case("at_least", _with_number("at_least", 0.3), [spread(3, 4)], lambda x: np.where(x > 0.3, x, 0.3)),
+        Case("at_most", _with_number("at_most", 0.3), [spread(3, 4)], lambda x: np.where(x < 0.3, x, 0.3)),
         Case("clip/crossed", lambda x: ops.clip(x, 2, 1), [spread(3, 4)], lambda x: np.full(x.shape, 2.0)),
         Case(
             "clip/tensors",
@@ -119,6 +124,11 @@ def _binary() -> list[Case]:
         ),
         Case("clip/int", lambda x: ops.clip(x, -2, 2), [ints(9, lo=-5, hi=5)], lambda x: np.clip(x, -2, 2), no_grad=True),
     ]
+
+
+def _with_number(name: str, value: float) -> Any:
+    """An operation that only plans make, out of maximum or minimum with a number."""
+    return lambda x: apply(REGISTRY[name](value), x)
 
 
 def _rounding() -> list[Case]:
