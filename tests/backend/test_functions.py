@@ -130,3 +130,48 @@ def test_ties_share_the_gradient_of_an_extreme():
     x = K.variable([[1.0, 2.0, 2.0], [3.0, 1.0, 0.0]])
     (dx,) = K.gradients(K.sum(K.max(x, axis=1)), [x])
     np.testing.assert_array_equal(K.eval(dx), [[0, 0.5, 0.5], [1, 0, 0]])
+
+
+def test_arange():
+    for args, want in (
+        ((5,), [0, 1, 2, 3, 4]),
+        ((-5,), []),
+        ((2, 8, 3), [2, 5]),
+        ((5, 0, -2), [5, 3, 1]),
+    ):
+        x = K.arange(*args)
+        assert K.dtype(x) == "int32" and K.int_shape(x) == (len(want),)
+        np.testing.assert_array_equal(K.eval(x), want)
+    np.testing.assert_allclose(K.eval(K.arange(2, 8, 2.5, dtype="float32")), [2, 4.5, 7])
+    n = K.placeholder((), dtype="int32")
+    f = K.function([n], [K.arange(n), K.arange(1, n)])
+    for length in (4, 2, 0):
+        whole, rest = f([length])
+        np.testing.assert_array_equal(whole, np.arange(length))
+        np.testing.assert_array_equal(rest, np.arange(1, length))
+
+
+def test_one_hot_is_of_the_default_float_type():
+    assert K.dtype(K.one_hot(K.variable([1], dtype="int32"), 3)) == "float32"
+
+
+def test_shape_arithmetic_is_known_while_the_graph_is_built():
+    x = K.placeholder((None, 4, 6))
+    n = K.shape(x)
+    for y, want in (
+        (K.reshape(x, (n[0], n[1] * n[2])), (None, 24)),
+        (K.reshape(x, K.stack([n[0] * n[1], n[2]])), (None, 6)),
+        (K.reshape(x, K.concatenate([n[:1], [24]])), (None, 24)),
+        (K.zeros((n[1], n[2] // 2)), (4, 3)),
+        (K.tile(K.ones((1, 2)), (n[1], 1)), (4, 2)),
+    ):
+        assert K.int_shape(y) == want
+        assert all(
+            m in (None, k) for m, k in zip(want, K.function([x], [y])([np.zeros((2, 4, 6))])[0].shape, strict=True)
+        )
+
+
+def test_device_scope():
+    with K.device("/cpu:0"):
+        assert K.exp(K.variable(1.0)).device == "/cpu:0"
+    assert K.exp(K.variable(1.0)).device is None
