@@ -101,7 +101,7 @@ class Op:
         return [None] * len(node.inputs)
 
     def simplify(self, lowering: Any, ins: list[Any]) -> Any:
-        """A cheaper Value equal to the output for these concrete input Values, or None.
+        """A cheaper Value equal to the output (a list of them for several) for these concrete Values, or None.
 
         `lowering` offers emit(op, ins), constant(scalar, shape, dtype) and broadcast(value, shape).
         """

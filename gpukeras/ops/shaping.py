@@ -347,7 +347,8 @@ class Squeeze(Moves):
 
     def view(self, x: Any, shape: tuple[int, ...]) -> Any:
         drop = self._positions(x.shape)
-        return x[tuple(0 if i in drop else slice(None) for i in range(x.ndim))]
+        # the ellipsis keeps a result of rank 0 a view: plain indices would copy it to a scalar
+        return x[(*(0 if i in drop else slice(None) for i in range(x.ndim)), ...)]
 
 
 def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
@@ -518,7 +519,7 @@ class Reverse(Moves):
 
     def view(self, x: Any, shape: tuple[int, ...]) -> Any:
         flipped = {a % x.ndim for a in self.axes}
-        return x[tuple(slice(None, None, -1) if i in flipped else slice(None) for i in range(x.ndim))]
+        return x[(*(slice(None, None, -1) if i in flipped else slice(None) for i in range(x.ndim)), ...)]
 
 
 def reverse(x: Any, axes: int | Sequence[int]) -> Tensor:

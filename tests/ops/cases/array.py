@@ -59,6 +59,8 @@ SHAPING = [
     Case("expand_dims", lambda x: ops.expand_dims(x, 1), [normal(2, 3)], lambda x: x[:, None]),
     Case("expand_dims last", lambda x: ops.expand_dims(x), [normal(2, 3)], lambda x: x[..., None]),
     Case("squeeze", lambda x: ops.squeeze(x, 1), [normal(2, 1, 3)], lambda x: x[:, 0]),
+    Case("squeeze to a scalar", lambda x: ops.squeeze(x, 0), [normal(1)], lambda x: x[0]),
+    Case("reverse nothing", lambda x: ops.reverse(x, ()), [normal()], lambda x: x),
     Case("squeeze two", lambda x: ops.squeeze(x, (0, -1)), [normal(1, 2, 1)], lambda x: x[0, :, 0]),
     Case("squeeze all", lambda x: ops.squeeze(x), [normal(1, 2, 1)], lambda x: x[0, :, 0], unknown=False),
     Case("transpose", lambda x: ops.transpose(x), [normal(2, 3, 4)], lambda x: x.T, dtypes=F16),
