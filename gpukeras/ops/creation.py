@@ -78,10 +78,7 @@ def zeros_like(x: Any, dtype: Any = None) -> Tensor:
         Tensor.
     """
     x = as_tensor(x)
-    out = fill(shape_like(x), 0, x.dtype if dtype is None else dtype)
-    if out.shape is None or (x.shape is not None and None in out.shape):
-        out.shape = x.shape
-    return out
+    return fill(shape_like(x), 0, x.dtype if dtype is None else dtype)
 
 
 def ones_like(x: Any, dtype: Any = None) -> Tensor:

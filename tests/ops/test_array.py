@@ -150,6 +150,14 @@ def test_unknown_rank_passes_through():
     np.testing.assert_array_equal(got, [0, 3, 1, 4, 2, 5])
 
 
+def test_zeros_like_of_unknown_shapes():
+    x = Placeholder(None, "float32")
+    got = Function([x], [ops.zeros_like(x), ops.ones_like(x, "int32")])([np.full((2, 3), 5, "float32")])
+    np.testing.assert_array_equal(got[0], np.zeros((2, 3)))
+    np.testing.assert_array_equal(got[1], np.ones((2, 3)))
+    assert ops.zeros_like(ph(None, 3)).shape == (None, 3)
+
+
 def test_big_fill_holds_no_memory():
     x = ph(1)
     plan = Function([x], [ops.sum(ops.fill((1000, 1000), 2.0) * x)]).plan([(1,)])
