@@ -332,6 +332,8 @@ class Prod(_Reduction):
         if x.shape is None:
             raise ValueError("prod: the gradient needs a tensor of known rank")
         axes = concrete_axes(self.axes, len(x.shape))
+        if not axes:
+            return [dy]
         steps = [x]
         for axis in axes[:-1]:
             steps.append(prod(steps[-1], axis, keepdims=True))

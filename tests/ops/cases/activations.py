@@ -55,7 +55,12 @@ CASES = [
     ),
     Case("elu", ops.elu, [spread(3, 4)], lambda x: _elu(x, 1), second=True, dtypes=ALL_FLOATS),
     Case("elu/alpha", lambda x: ops.elu(x, 0.7), [spread(3, 4)], lambda x: _elu(x, 0.7), second=True),
-    Case("elu_grad", activations._unit_elu_backward, [normal(3, 4), spread(3, 4)], lambda g, y: g * (1 + np.minimum(y, 0))),
+    Case(
+        "elu_grad",
+        activations._unit_elu_backward,
+        [normal(3, 4), spread(3, 4)],
+        lambda g, y: g * (1 + np.minimum(y, 0)),
+    ),
     Case(
         "selu",
         ops.selu,
@@ -63,7 +68,13 @@ CASES = [
         lambda x: 1.0507009873554805 * _elu(x, 1.6732632423543772),
         second=True,
     ),
-    Case("leaky_relu", lambda x: ops.leaky_relu(x, 0.3), [spread(3, 4)], lambda x: np.where(x > 0, x, 0.3 * x), second=True),
+    Case(
+        "leaky_relu",
+        lambda x: ops.leaky_relu(x, 0.3),
+        [spread(3, 4)],
+        lambda x: np.where(x > 0, x, 0.3 * x),
+        second=True,
+    ),
     Case("leaky_relu/steep", lambda x: ops.leaky_relu(x, 2), [spread(3, 4)], lambda x: np.where(x > 0, x, 2 * x)),
     Case("leaky_relu/negative", lambda x: ops.leaky_relu(x, -1), [spread(3, 4)], lambda x: np.where(x > 0, x, -x)),
     Case("softplus", ops.softplus, [normal(3, 4)], lambda x: np.log(1 + np.exp(x)), second=True, dtypes=ALL_FLOATS),

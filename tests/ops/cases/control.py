@@ -18,6 +18,12 @@ CASES = [
         for pred, dtype in [(True, "bool"), (False, "bool"), (0, "int32"), (2, "int32"), ([True], "bool")]
     ],
     Case("cond/scalars", ops.cond, [exactly(True, "bool"), normal(), normal()], lambda p, a, b: a, second=False),
-    Case("cond/int", ops.cond, [exactly(False, "bool"), ints(3, lo=0, hi=5), ints(3, lo=5, hi=9)], lambda p, a, b: b, no_grad=True),
+    Case(
+        "cond/int",
+        ops.cond,
+        [exactly(False, "bool"), ints(3, lo=0, hi=5), ints(3, lo=5, hi=9)],
+        lambda p, a, b: b,
+        no_grad=True,
+    ),
     Case("print_tensor", lambda x: ops.print_tensor(x, "x ="), [normal(2, 2)], lambda x: np.array(x)),
 ]

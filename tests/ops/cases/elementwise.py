@@ -90,9 +90,17 @@ def _binary() -> list[Case]:
         ),
         Case("pow", ops.pow, [positive, b], lambda x, y: np.exp(y * np.log(x)), second=True),
         Case("pow/broadcast", ops.pow, [positive, normal(4)], lambda x, y: np.exp(y * np.log(x))),
-        Case("pow/int", ops.pow, [ints(3, lo=-5, hi=5), exactly([0, 1, 3], "int32")], _loop(lambda x, y: x**y), no_grad=True),
+        Case(
+            "pow/int",
+            ops.pow,
+            [ints(3, lo=-5, hi=5), exactly([0, 1, 3], "int32")],
+            _loop(lambda x, y: x**y),
+            no_grad=True,
+        ),
         *[
-            Case(f"pow/{p}", lambda x, p=p: ops.pow(x, p), [positive], lambda x, p=p: _loop(math.pow)(x, p), second=True)
+            Case(
+                f"pow/{p}", lambda x, p=p: ops.pow(x, p), [positive], lambda x, p=p: _loop(math.pow)(x, p), second=True
+            )
             for p in (0, 0.5, 1, 2, 3, -1, -0.5, 1.7)
         ],
         Case("pow/negative base", lambda x: ops.pow(x, 3), [normal(3, 4)], lambda x: x * x * x, second=True),
@@ -110,7 +118,10 @@ def _binary() -> list[Case]:
         Case("minimum", ops.minimum, [spread(3, 4), spread(4, avoid=0.2)], lambda x, y: np.where(x < y, x, y)),
         Case("minimum/number", lambda x: ops.minimum(-0.3, x), [spread(3, 4)], lambda x: np.where(x < -0.3, x, -0.3)),
         Case(
-            "clip", lambda x: ops.clip(x, -0.3, 0.5), [spread(3, 4)], lambda x: np.where(x < -0.3, -0.3, np.where(x > 0.5, 0.5, x))
+            "clip",
+            lambda x: ops.clip(x, -0.3, 0.5),
+            [spread(3, 4)],
+            lambda x: np.where(x < -0.3, -0.3, np.where(x > 0.5, 0.5, x)),
         ),
         Case("at_least", _with_number("at_least", 0.3), [spread(3, 4)], lambda x: np.where(x > 0.3, x, 0.3)),
         Case("at_most", _with_number("at_most", 0.3), [spread(3, 4)], lambda x: np.where(x < 0.3, x, 0.3)),
@@ -122,7 +133,9 @@ def _binary() -> list[Case]:
             lambda x, lo, hi: np.array([[min(max(v, l), h) for v in r] for r, l, h in zip(x, lo[:, 0], hi[:, 0])]),
             dtypes=("float64",),
         ),
-        Case("clip/int", lambda x: ops.clip(x, -2, 2), [ints(9, lo=-5, hi=5)], lambda x: np.clip(x, -2, 2), no_grad=True),
+        Case(
+            "clip/int", lambda x: ops.clip(x, -2, 2), [ints(9, lo=-5, hi=5)], lambda x: np.clip(x, -2, 2), no_grad=True
+        ),
     ]
 
 
@@ -169,7 +182,11 @@ def _truth() -> list[Case]:
             for name, want in logic.items()
         ],
         Case(
-            "logical_and/numbers", ops.logical_and, [normal(4), ints(4, lo=0, hi=2)], lambda x, y: (x != 0) * y > 0, no_grad=True
+            "logical_and/numbers",
+            ops.logical_and,
+            [normal(4), ints(4, lo=0, hi=2)],
+            lambda x, y: (x != 0) * y > 0,
+            no_grad=True,
         ),
         Case("logical_not", ops.logical_not, [table[0]], lambda x: np.array([True, True, False, False]), no_grad=True),
         Case("isnan", ops.isnan, [odd], lambda x: x != x, no_grad=True),
@@ -206,14 +223,26 @@ def _selection() -> list[Case]:
 def _conversion() -> list[Case]:
     return [
         Case("cast/to float64", lambda x: ops.cast(x, "float64"), [normal(3, 4)], lambda x: x, dtypes=ALL_FLOATS),
-        Case("cast/int to float", lambda x: ops.cast(x, "float32"), [ints(4, lo=-5, hi=5)], lambda x: x * 1.0, no_grad=True),
         Case(
-            "cast/float to int", lambda x: ops.cast(x, "int32"), [floats([-1.7, -0.2, 0.9, 2.5])],
-            lambda x: np.array([-1, 0, 0, 2]), no_grad=True,
+            "cast/int to float",
+            lambda x: ops.cast(x, "float32"),
+            [ints(4, lo=-5, hi=5)],
+            lambda x: x * 1.0,
+            no_grad=True,
+        ),
+        Case(
+            "cast/float to int",
+            lambda x: ops.cast(x, "int32"),
+            [floats([-1.7, -0.2, 0.9, 2.5])],
+            lambda x: np.array([-1, 0, 0, 2]),
+            no_grad=True,
         ),  # fmt: skip
         Case(
-            "cast/to bool", lambda x: ops.cast(x, "bool"), [floats([-1.7, 0.0, 0.2])],
-            lambda x: np.array([True, False, True]), no_grad=True,
+            "cast/to bool",
+            lambda x: ops.cast(x, "bool"),
+            [floats([-1.7, 0.0, 0.2])],
+            lambda x: np.array([True, False, True]),
+            no_grad=True,
         ),  # fmt: skip
         Case("identity", ops.identity, [normal(3, 4)], lambda x: x),
         Case("stop_gradient", ops.stop_gradient, [normal(3, 4)], lambda x: x, no_grad=True),

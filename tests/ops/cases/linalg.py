@@ -68,7 +68,13 @@ def _tensordot(left: list[int], right: list[int]) -> Any:
 CASES = [
     *_cases(),
     Case("matmul/float16", ops.matmul, [normal(3, 4), normal(4, 2)], _matmul(False, False), dtypes=("float16",)),
-    Case("matmul/int", ops.matmul, [ints(3, 4, lo=-5, hi=5), ints(4, 2, lo=-5, hi=5)], _matmul(False, False), no_grad=True),
+    Case(
+        "matmul/int",
+        ops.matmul,
+        [ints(3, 4, lo=-5, hi=5), ints(4, 2, lo=-5, hi=5)],
+        _matmul(False, False),
+        no_grad=True,
+    ),
     Case("matmul/inner length 0", ops.matmul, [normal(3, 0), normal(0, 2)], lambda a, b: np.zeros((3, 2)), wrt=()),
     *[
         Case(

@@ -22,7 +22,13 @@ def _fold(function: Any, start: Any, axis: Any = None, keepdims: bool = False) -
         out: dict[tuple[int, ...], Any] = {}
         for index in itertools.product(*map(range, x.shape)):
             to = tuple(0 if i in axes else k for i, k in enumerate(index))
-            out[to] = function(out[to], x[index]) if to in out else function(start, x[index]) if start is not None else x[index]
+            out[to] = (
+                function(out[to], x[index])
+                if to in out
+                else function(start, x[index])
+                if start is not None
+                else x[index]
+            )
         result = np.array([out[i] for i in itertools.product(*map(range, shape))]).reshape(shape)
         return result if keepdims else result.reshape([n for i, n in enumerate(x.shape) if i not in axes])
 
@@ -58,20 +64,36 @@ def _mean(axis: Any) -> Any:
 
 
 def _sums() -> list[Case]:
-    plus: Any = lambda a, b: a + b  # noqa: E731
+    plus: Any = lambda a, b: a + b
     return [
         *_over_axes("sum", plus, 0, normal(3, 4, 5), second=False),
-        Case("sum/float16", ops.sum, [uniform(40, 40, lo=0, hi=1)], lambda x: x.sum(), dtypes=("float16",), wrt=[0], step=1e-4),
+        Case(
+            "sum/float16",
+            ops.sum,
+            [uniform(40, 40, lo=0, hi=1)],
+            lambda x: x.sum(),
+            dtypes=("float16",),
+            wrt=[0],
+            step=1e-4,
+        ),
         Case("sum/int32 stays", lambda x: ops.sum(x, 1), [ints(3, 4, lo=-9, hi=9)], _fold(plus, 0, 1), no_grad=True),
         Case("sum/bool counts", lambda x: ops.sum(x, 0), [bools(9, 2)], _fold(plus, 0, 0), no_grad=True),
         Case("sum/nothing", lambda x: ops.sum(x, 0), [floats(np.zeros((0, 3)))], lambda x: np.zeros(3), wrt=()),
         Case("sum/scalar", ops.sum, [normal()], lambda x: x),
         *[
-            Case(f"mean/axis {axis}", lambda x, axis=axis: ops.mean(x, axis), [normal(3, 4, 5)], _mean(axis), dtypes=ALL_FLOATS)
+            Case(
+                f"mean/axis {axis}",
+                lambda x, axis=axis: ops.mean(x, axis),
+                [normal(3, 4, 5)],
+                _mean(axis),
+                dtypes=ALL_FLOATS,
+            )
             for axis in (None, 0, -1, (0, 2))
         ],
         Case("mean/keepdims", lambda x: ops.mean(x, 1, True), [normal(3, 4)], lambda x: _mean(1)(x)[:, None]),
-        Case("mean/bool", ops.mean, [exactly([True, False, True, True], "bool")], lambda x: np.array(0.75), no_grad=True),
+        Case(
+            "mean/bool", ops.mean, [exactly([True, False, True, True], "bool")], lambda x: np.array(0.75), no_grad=True
+        ),
         Case("mean/int", lambda x: ops.mean(x, 0), [ints(4, 3, lo=0, hi=9)], lambda x: sum(x) / 4.0, no_grad=True),
         *[
             Case(
@@ -82,8 +104,12 @@ def _sums() -> list[Case]:
                 second=False,
             )
             for source, target, axis in [
-                ((2, 3, 4), (3, 4), 0), ((2, 3, 4), (1, 4), (0, 1)), ((2, 3, 4), (2, 1, 4), 1), ((3, 4), (), None),
-                ((2, 3), (2, 3), ()), ((1, 3), (3,), 0),
+                ((2, 3, 4), (3, 4), 0),
+                ((2, 3, 4), (1, 4), (0, 1)),
+                ((2, 3, 4), (2, 1, 4), 1),
+                ((3, 4), (), None),
+                ((2, 3), (2, 3), ()),
+                ((1, 3), (3,), 0),
             ]
         ],  # fmt: skip
         Case(
@@ -99,20 +125,33 @@ def _sums() -> list[Case]:
 def _products_and_extremes() -> list[Case]:
     return [
         *_over_axes("prod", lambda a, b: a * b, 1, uniform(2, 3, 2, lo=0.5, hi=1.5), second=True),
-        Case("prod/zeros", lambda x: ops.prod(x, 1), [floats([[1, 0, 3], [0, 0, 2], [4, 5, 6]])], lambda x: np.array([0, 0, 120])),
+        Case(
+            "prod/zeros",
+            lambda x: ops.prod(x, 1),
+            [floats([[1, 0, 3], [0, 0, 2], [4, 5, 6]])],
+            lambda x: np.array([0, 0, 120]),
+        ),
         *_over_axes("max", lambda a, b: b if b > a else a, None, spread(3, 4, 2)),
         *_over_axes("min", lambda a, b: b if b < a else a, None, spread(3, 4, 2)),
         Case("max/int", lambda x: ops.max(x, 0), [ints(5, 2, lo=-9, hi=9)], _fold(max, -99, 0), no_grad=True),
         Case("max/nothing", lambda x: ops.max(x, 0), [floats(np.zeros((0, 2)))], lambda x: np.full(2, -np.inf), wrt=()),
         Case("any/axis", lambda x: ops.any(x, 1), [bools(5, 2)], _fold(lambda a, b: a or b, False, 1), no_grad=True),
         Case("any/numbers", ops.any, [floats([[0, 0], [0, 2]])], lambda x: np.array(True), no_grad=True),
-        Case("all/axis", lambda x: ops.all(x, 1, True), [bools(5, 2)], _fold(lambda a, b: a and b, True, 1, True), no_grad=True),
+        Case(
+            "all/axis",
+            lambda x: ops.all(x, 1, True),
+            [bools(5, 2)],
+            _fold(lambda a, b: a and b, True, 1, True),
+            no_grad=True,
+        ),
         *[
             Case(
                 f"{name}/axis {axis}",
                 lambda x, f=getattr(ops, name), axis=axis: f(x, axis),
                 [ints(4, 5, 6, lo=0, hi=9)],
-                lambda x, sign=sign, axis=axis: np.apply_along_axis(lambda r: list(sign * r).index(max(sign * r)), axis, x),
+                lambda x, sign=sign, axis=axis: np.apply_along_axis(
+                    lambda r: list(sign * r).index(max(sign * r)), axis, x
+                ),
                 no_grad=True,
             )
             for name, sign in (("argmax", 1), ("argmin", -1))
