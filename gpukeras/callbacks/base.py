@@ -1,6 +1,5 @@
 """The callback protocol: `Callback`, the list that drives callbacks, and `LambdaCallback`."""
 
-import statistics
 import warnings
 from collections import deque
 from time import perf_counter
@@ -253,7 +252,7 @@ class CallbackList:
         history.append(seconds)
         # The median is worth computing only when this very call was slow.
         if seconds > _SLOW_HOOK and self._batch_seconds > 0.0:
-            middle = statistics.median(history)
+            middle = sorted(history)[len(history) // 2]
             if middle > _SLOW_HOOK and middle > 0.95 * self._batch_seconds:
                 warnings.warn(
                     f"The {name} hooks of the callbacks take {middle:.3f} s, longer than the batch itself "

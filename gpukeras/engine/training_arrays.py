@@ -50,7 +50,7 @@ def start_callbacks(model, callbacks, verbose, count_mode, params, validation_da
     chain.set_model(seen)
     chain.set_params(params)
     seen.stop_training = False
-    if validation_data:
+    if validation_data is not None:
         for callback in chain:
             callback.validation_data = validation_data
     chain.on_train_begin()
@@ -135,7 +135,7 @@ def fit_loop(
         "metrics": callback_metric_names(labels, do_validation) if callback_metrics is None else callback_metrics,
     }
     mode = "samples" if steps_per_epoch is None else "steps"
-    chain, seen = start_callbacks(model, callbacks, verbose, mode, params, val_ins)
+    chain, seen = start_callbacks(model, callbacks, verbose, mode, params, val_ins or [])
     feeds = Feeds(ins, training_feeds(model))
     validation = _Test(model, val_f, val_ins, batch_size, validation_steps) if do_validation else None
     order = None if samples is None else np.arange(samples)

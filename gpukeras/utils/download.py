@@ -3,9 +3,7 @@
 import hashlib
 import json
 import os
-import tarfile
 import tempfile
-import zipfile
 
 from .progbar import Progbar
 
@@ -198,6 +196,10 @@ def _hash_file(fpath, algorithm="sha256", chunk_size=65535):
 
 def _extract_archive(file_path, path=".", archive_format="auto"):
     """Unpacks a file into `path` when it is an archive of one of the formats; tells whether it was."""
+    # Imported here because most programs never unpack anything.
+    import tarfile
+    import zipfile
+
     if archive_format is None:
         return False
     if archive_format == "auto":

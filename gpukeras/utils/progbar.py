@@ -72,6 +72,11 @@ class Progbar:
         table = self._values
         stateful = self.stateful_metrics
         for name, value in values:
+            try:
+                # A Python number is quicker to add up, and infinity times 0 units is no warning.
+                value = float(value)
+            except (TypeError, ValueError):
+                pass
             if name in stateful:
                 table[name] = [value, 1]
             elif name in table:

@@ -11,7 +11,7 @@ import pytest
 import gpukeras as keras
 import gpukeras.backend
 import gpukeras.callbacks
-import gpukeras.utils  # noqa: F401
+import gpukeras.utils
 from gpukeras import backend as K
 from tests.golden.training_cases import CASES
 

@@ -1,6 +1,6 @@
 """Stores what Keras 2.2.4 gives for training_cases.py.
 
-    PYTHON_WITH_KERAS_2_2_4 tests/golden/make_training.py tests/golden/training.json
+PYTHON_WITH_KERAS_2_2_4 tests/golden/make_training.py tests/golden/training.json
 """
 
 import json
@@ -9,9 +9,9 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import keras  # noqa: E402
-import tensorflow  # noqa: E402
-import training_cases  # noqa: E402
+import keras
+import tensorflow
+import training_cases
 
 
 def rounded(value):
