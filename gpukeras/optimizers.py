@@ -605,7 +605,8 @@ def deserialize(config, custom_objects=None):
     # tf.keras writes its own optimizers as 'Custom>Adam'.
     short = name.rsplit(">", 1)[-1].lower() if isinstance(name, str) else name
     if short in _CLASSES:
-        config = {"class_name": short, "config": config["config"]}
+        # In place, as Keras does: its users compare the dict afterwards.
+        config["class_name"] = short
     return deserialize_keras_object(
         config, module_objects=_CLASSES, custom_objects=custom_objects, printable_module_name="optimizer"
     )

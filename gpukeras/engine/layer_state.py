@@ -11,7 +11,7 @@ from .calls import takes_argument
 
 
 def without_repeats(items):
-    """Keeps the first of each object in a list (by identity).
+    """Keeps the first of each object in a list (by identity), and every plain number.
 
     # Arguments
         items: list.
@@ -19,7 +19,9 @@ def without_repeats(items):
     # Returns
         list.
     """
-    return list({id(item): item for item in items}.values())
+    # Two terms `add_loss(1)` are two terms, although Python has but one object 1.
+    keys = (object() if isinstance(item, (int, float)) else id(item) for item in items)
+    return list(dict(zip(keys, items)).values())
 
 
 class LayerState:

@@ -66,7 +66,8 @@ class Embedding(Layer):
             name="embeddings",
             regularizer=self.embeddings_regularizer,
             constraint=self.embeddings_constraint,
-            dtype=self.dtype,
+            # `dtype` may describe the integers that come in; the table is of floats all the same.
+            dtype=self.dtype if "float" in self.dtype else K.floatx(),
         )
         self.built = True
 
