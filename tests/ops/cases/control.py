@@ -17,7 +17,7 @@ CASES = [
         )
         for pred, dtype in [(True, "bool"), (False, "bool"), (0, "int32"), (2, "int32"), ([True], "bool")]
     ],
-    Case("cond/scalars", ops.cond, [exactly(True, "bool"), normal(), normal()], lambda p, a, b: a, second=False),
+    Case("cond/scalars", ops.cond, [exactly(True, "bool"), normal(), normal()], lambda p, a, b: a),
     Case(
         "cond/int",
         ops.cond,

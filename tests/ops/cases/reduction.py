@@ -66,15 +66,14 @@ def _mean(axis: Any) -> Any:
 def _sums() -> list[Case]:
     plus: Any = lambda a, b: a + b
     return [
-        *_over_axes("sum", plus, 0, normal(3, 4, 5), second=False),
+        *_over_axes("sum", plus, 0, normal(3, 4, 5)),
         Case(
             "sum/float16",
             ops.sum,
             [uniform(40, 40, lo=0, hi=1)],
             lambda x: x.sum(),
             dtypes=("float16",),
-            wrt=[0],
-            step=1e-4,
+            wrt=(),
         ),
         Case("sum/int32 stays", lambda x: ops.sum(x, 1), [ints(3, 4, lo=-9, hi=9)], _fold(plus, 0, 1), no_grad=True),
         Case("sum/bool counts", lambda x: ops.sum(x, 0), [bools(9, 2)], _fold(plus, 0, 0), no_grad=True),
@@ -101,7 +100,6 @@ def _sums() -> list[Case]:
                 lambda x, target=target: ops.sum_to(x, target),
                 [normal(*source)],
                 lambda x, axis=axis, target=target: _fold(plus, 0, axis)(x).reshape(target),
-                second=False,
             )
             for source, target, axis in [
                 ((2, 3, 4), (3, 4), 0),
@@ -147,14 +145,12 @@ def _products_and_extremes() -> list[Case]:
         *[
             Case(
                 f"{name}/axis {axis}",
-                lambda x, f=getattr(ops, name), axis=axis: f(x, axis),
+                lambda x, f=f, axis=axis: f(x, axis),
                 [ints(4, 5, 6, lo=0, hi=9)],
-                lambda x, sign=sign, axis=axis: np.apply_along_axis(
-                    lambda r: list(sign * r).index(max(sign * r)), axis, x
-                ),
+                lambda x, best=best, axis=axis: np.apply_along_axis(lambda r: list(r).index(best(r)), axis, x),
                 no_grad=True,
             )
-            for name, sign in (("argmax", 1), ("argmin", -1))
+            for name, f, best in (("argmax", ops.argmax, max), ("argmin", ops.argmin, min))
             for axis in (0, 1, -1)
         ],
     ]
@@ -194,13 +190,13 @@ def _exponentials() -> list[Case]:
         *[
             Case(
                 f"{name}/axis {axis}",
-                lambda x, f=getattr(ops, name), axis=axis: f(x, axis),
+                lambda x, f=f, axis=axis: f(x, axis),
                 [normal(3, 4, 2)],
                 lambda x, g=g, axis=axis: g(x - _log_sum_exp(x, axis, True)),
                 second=True,
                 dtypes=ALL_FLOATS,
             )
-            for name, g in (("softmax", np.exp), ("log_softmax", np.array))
+            for name, f, g in (("softmax", ops.softmax, np.exp), ("log_softmax", ops.log_softmax, np.array))
             for axis in (0, 1, -1)
         ],
         Case("softmax/far out", ops.softmax, [far], lambda x: soft, wrt=()),
@@ -264,12 +260,12 @@ def _scans() -> list[Case]:
     return [
         Case(
             f"{name}/axis {axis} exclusive {exclusive} reverse {reverse}",
-            lambda x, f=getattr(ops, name), a=axis, e=exclusive, r=reverse: f(x, a, e, r),
+            lambda x, f=f, a=axis, e=exclusive, r=reverse: f(x, a, e, r),
             [uniform(3, 4, lo=0.5, hi=1.5)],
             _running(name == "cumprod", axis, exclusive, reverse),
             second=name == "cumprod",
         )
-        for name in ("cumsum", "cumprod")
+        for name, f in (("cumsum", ops.cumsum), ("cumprod", ops.cumprod))
         for axis, exclusive, reverse in itertools.product((0, -1), (False, True), (False, True))
     ]
 
