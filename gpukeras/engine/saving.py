@@ -5,6 +5,7 @@ A file holds the attributes `model_config` and `training_config` (JSON), the gro
 """
 
 import json
+import os
 import warnings
 
 import numpy as np
@@ -152,7 +153,7 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     if is_path(filepath):
         f = open_for_reading(filepath)
         try:
-            return _deserialize_model(f, str(filepath), custom_objects, compile, safe_mode)
+            return _deserialize_model(f, os.fsdecode(filepath), custom_objects, compile, safe_mode)
         finally:
             f.close()
     f = filepath if isinstance(filepath, H5Dict) else H5Dict(filepath, mode="r")

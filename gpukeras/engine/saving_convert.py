@@ -114,10 +114,10 @@ def _from_keras1(layer, kind, weights):
     elif kind == "Conv3D" and channels_first:
         weights[0] = np.transpose(kernel, (2, 3, 4, 1, 0))
     elif kind in ("GRU", "LSTM", "ConvLSTM2D"):
-        joined = join_gates(kind, weights)
-        if joined is not weights and kind == "ConvLSTM2D" and channels_first:
-            joined[:2] = [np.transpose(w, (2, 3, 1, 0)) for w in joined[:2]]
-        weights = joined
+        if kind == "ConvLSTM2D" and channels_first and kernel.shape[:2] != tuple(layer.weights[0].shape[:2]):
+            # Filters in front, as Theano had them.
+            weights = [np.transpose(w, (2, 3, 1, 0)) if np.ndim(w) == 4 else w for w in weights]
+        weights = join_gates(kind, weights)
     return weights
 
 

@@ -297,7 +297,7 @@ def open_for_reading(filepath):
     # Raises
         OSError: for a missing, truncated or foreign file.
     """
-    name = os.fspath(filepath)
+    name = os.fsdecode(filepath)
     if not os.path.exists(name):
         raise FileNotFoundError("No such file: %s" % name)
     try:

@@ -180,6 +180,9 @@ def _from_config(identifier, module_objects, custom_objects, kind):
     if cls is None:
         raise _unknown(kind, name, (custom_objects, _GLOBAL_CUSTOM_OBJECTS, module_objects))
     if not hasattr(cls, "from_config"):
+        if not inspect.isclass(cls) and _wants_more(cls, config):
+            # The function is the object: an initializer (shape) -> tensor, say, that was stored by name.
+            return cls
         # A function standing for a configured object, such as glorot_uniform(seed=3).
         with CustomObjectScope(custom_objects or {}):
             return cls(**config)
@@ -189,6 +192,18 @@ def _from_config(identifier, module_objects, custom_objects, kind):
         return cls.from_config(config, custom_objects=known)
     with CustomObjectScope(custom_objects or {}):
         return cls.from_config(config)
+
+
+def _wants_more(function, config):
+    """Whether a function cannot be called with a config alone."""
+    try:
+        inspect.signature(function).bind(**config)
+    except TypeError:
+        return not config
+    except ValueError:
+        # No signature is known: calling it tells.
+        return False
+    return False
 
 
 def to_list(x, allow_tuple=False):

@@ -149,7 +149,7 @@ def replacing(filepath):
     # Returns
         Context manager giving the path to write to.
     """
-    filepath = os.path.abspath(os.path.realpath(os.fspath(filepath)))
+    filepath = os.path.realpath(os.fsdecode(filepath))
     folder, name = os.path.split(filepath)
     if not os.path.isdir(folder):
         raise FileNotFoundError("Cannot write %s: there is no folder %s" % (filepath, folder))

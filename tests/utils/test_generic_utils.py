@@ -87,6 +87,11 @@ def test_a_function_stands_for_a_configured_object():
     assert made.size == 2
 
 
+def test_a_function_that_needs_more_than_a_config_is_the_object_itself():
+    identifier = {"class_name": "plain", "config": {}}
+    assert g.deserialize_keras_object(identifier, {}, {"plain": plain}) is plain
+
+
 def test_registered_package_names_are_understood():
     made = g.deserialize_keras_object({"class_name": "Custom>Thing", "config": {}}, {"Thing": Thing})
     assert isinstance(made, Thing)
