@@ -308,7 +308,9 @@ def test_skip_mismatch_says_what_it_skips(tmp_path):
 
 def test_weights_that_do_not_fit(tmp_path):
     dense(one=4, two=2).save_weights(tmp_path / "w.h5")
-    with pytest.raises(ValueError, match=r"weights of 2 layers into a model with 1 layers.*\['one', 'two'\].*\['one'\]"):
+    with pytest.raises(
+        ValueError, match=r"weights of 2 layers into a model with 1 layers.*\['one', 'two'\].*\['one'\]"
+    ):
         dense(one=4).load_weights(tmp_path / "w.h5")
     with pytest.raises(ValueError, match=r"has shape \(4, 3\), but the saved weight of layer 'two' has shape \(4, 2\)"):
         dense(one=4, two=3).load_weights(tmp_path / "w.h5")

@@ -254,7 +254,10 @@ def test_slots_of_keras_3():
 
 def test_a_step_count_that_this_version_does_not_keep_is_dropped():
     """Keras 2.3 and tf.keras count steps with every optimizer."""
-    for names in (["RMSprop/iter:0", "RMSprop/d/kernel/rms:0"], ["RMSprop/iterations:0", "training/RMSprop/Variable:0"]):
+    for names in (
+        ["RMSprop/iter:0", "RMSprop/d/kernel/rms:0"],
+        ["RMSprop/iterations:0", "training/RMSprop/Variable:0"],
+    ):
         (got,) = arrange("RMSprop", [(2, 3)], names, [np.int64(7), K_], iterations=False)
         np.testing.assert_array_equal(got, K_)
 

@@ -567,6 +567,4 @@ legacy_input_support = generate_legacy_interface(conversions=[("input_dtype", "d
 legacy_add_weight_support = generate_legacy_interface(
     ["name", "shape"], preprocessor=add_weight_args_preprocessing, object_type="method"
 )
-legacy_get_updates_support = generate_legacy_interface(
-    preprocessor=get_updates_arg_preprocessing, object_type="method"
-)
+legacy_get_updates_support = generate_legacy_interface(preprocessor=get_updates_arg_preprocessing, object_type="method")

@@ -137,9 +137,7 @@ def _is_choice(key, value):
     )
 
 
-def deserialize_keras_object(
-    identifier, module_objects=None, custom_objects=None, printable_module_name="object"
-):
+def deserialize_keras_object(identifier, module_objects=None, custom_objects=None, printable_module_name="object"):
     """Builds or finds the object that a config or a name stands for.
 
     # Arguments
@@ -168,8 +166,7 @@ def deserialize_keras_object(
             raise _unknown(printable_module_name, identifier, tables)
         return found
     raise ValueError(
-        "Could not interpret serialized %s: expected a dict or a string, got %r"
-        % (printable_module_name, identifier)
+        "Could not interpret serialized %s: expected a dict or a string, got %r" % (printable_module_name, identifier)
     )
 
 
@@ -307,9 +304,7 @@ def transpose_shape(shape, target_format, spatial_axes):
         return tuple(moved) if isinstance(shape, tuple) else moved
     if target_format == "channels_last":
         return shape
-    raise ValueError(
-        "data_format: expected 'channels_first' or 'channels_last', got %r" % (target_format,)
-    )
+    raise ValueError("data_format: expected 'channels_first' or 'channels_last', got %r" % (target_format,))
 
 
 def check_for_unexpected_keys(name, input_dict, expected_values):

@@ -257,9 +257,7 @@ class H5Dict:
             self.data = h5py.File(os.fspath(path), mode)
             self._opened = True
         else:
-            raise TypeError(
-                "H5Dict: expected a path, an h5py file or group, or a dict, got %s" % type(path).__name__
-            )
+            raise TypeError("H5Dict: expected a path, an h5py file or group, or a dict, got %s" % type(path).__name__)
 
     @property
     def _is_file(self):

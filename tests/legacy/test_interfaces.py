@@ -167,7 +167,11 @@ def test_get_updates_takes_constraints_in_the_middle():
         assert get(None, ["p"], {}, "loss") == ("loss", ["p"])
     with pytest.warns(UserWarning):
         assert get(None, ["p"], {}, loss="loss") == ("loss", ["p"])
-    for args, kwargs in [(("loss", ["p"]), {}), (("loss",), {"params": ["p"]}), ((), {"loss": "loss", "params": ["p"]})]:
+    for args, kwargs in [
+        (("loss", ["p"]), {}),
+        (("loss",), {"params": ["p"]}),
+        ((), {"loss": "loss", "params": ["p"]}),
+    ]:
         assert get(None, *args, **kwargs) == ("loss", ["p"])
     with pytest.raises(TypeError, match="got 4 positional"):
         get(None, 1, 2, 3, 4)

@@ -17,7 +17,12 @@ def count_windows(length, size, stride, dilation, before, after):
 @pytest.mark.parametrize("stride, dilation", [(1, 1), (2, 1), (3, 1), (1, 2)])
 def test_conv_output_length(length, size, stride, dilation):
     span = (size - 1) * dilation + 1
-    pads = {"valid": (0, 0), "full": (span - 1, span - 1), "causal": (span - 1, 0), "same": ((span - 1) // 2, span // 2)}
+    pads = {
+        "valid": (0, 0),
+        "full": (span - 1, span - 1),
+        "causal": (span - 1, 0),
+        "same": ((span - 1) // 2, span // 2),
+    }
     for padding, (before, after) in pads.items():
         expected = count_windows(length, size, stride, dilation, before, after)
         assert c.conv_output_length(length, size, padding, stride, dilation) == expected, padding
