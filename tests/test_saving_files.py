@@ -48,9 +48,9 @@ def check(model, arrays, train=True):
 KERAS_224 = ["sequential", "functional", "sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamax", "nadam", "amsgrad"]
 
 
-# TensorFlow 1 does not say whether an update reads the step count and the moments before or after other updates of the
-# same step, and runs of the original differ: only these optimizers have one right answer after another batch. For all of
-# them the next test compares the state itself.
+# TensorFlow 1 does not say whether an update reads the step count and the moments before or after other updates of
+# the same step, and runs of the original differ: only these optimizers have one right answer after another batch.
+# For all of them the next test compares the state itself.
 ORDERED = ["sgd", "rmsprop", "adagrad", "adadelta"]
 
 

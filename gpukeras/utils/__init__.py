@@ -24,8 +24,6 @@ _HOME = {
     "convert_all_kernels_in_model": "layer_utils",
     "get_source_inputs": "layer_utils",
     "print_summary": "layer_utils",
-    "plot_model": "vis_utils",
-    "multi_gpu_model": "multi_gpu_utils",
 }
 
 _SUBMODULES = (
@@ -34,10 +32,8 @@ _SUBMODULES = (
     "generic_utils",
     "io_utils",
     "layer_utils",
-    "multi_gpu_utils",
     "np_utils",
     "test_utils",
-    "vis_utils",
 )
 
 __all__ = [
@@ -54,9 +50,7 @@ __all__ = [
     "get_file",
     "get_source_inputs",
     "h5dict",
-    "multi_gpu_model",
     "normalize",
-    "plot_model",
     "print_summary",
     "serialize_keras_object",
     "to_categorical",
