@@ -7,6 +7,7 @@ import resource
 import statistics
 import sys
 import time
+from pathlib import Path
 
 
 def main():
@@ -20,6 +21,8 @@ def main():
 
     from impls import IMPLS
 
+    # An installed gpukeras comes first; the checkout that this file belongs to is looked at last.
+    sys.path.append(str(Path(__file__).resolve().parents[1]))
     start = time.perf_counter()
     try:
         module = importlib.import_module(IMPLS[options.impl].module)
