@@ -1,0 +1,473 @@
+"""Sequence, the enqueuers (threads, forked and spawned processes), and fetched files."""
+
+import hashlib
+import http.server
+import itertools
+import multiprocessing
+import os
+import signal
+import tarfile
+import threading
+import time
+import traceback
+import zipfile
+
+import numpy as np
+import pytest
+
+from gpukeras.utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence, get_file
+from gpukeras.utils.data_utils import _hash_file, validate_file
+
+
+class Batches(Sequence):
+    """Batch i holds i times `factor`, and `on_epoch_end` changes the factor."""
+
+    def __init__(self, count=7, factor=1, ends=10):
+        self.count, self.factor, self.ends = count, factor, ends
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        return np.full((3, 4), index * self.factor)
+
+    def on_epoch_end(self):
+        self.factor *= self.ends
+
+
+class Broken(Batches):
+    def __getitem__(self, index):
+        if index == 2:
+            raise KeyError("batch 2")
+        return super().__getitem__(index)
+
+
+class Suicidal(Batches):
+    def __getitem__(self, index):
+        if index == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__getitem__(index)
+
+
+class Unpicklable(Batches):
+    def __getitem__(self, index):
+        return lambda: index
+
+
+class Pids(Batches):
+    def __getitem__(self, index):
+        return os.getpid(), os.getppid(), np.random.randint(10**9)
+
+
+class Slow(Batches):
+    def __getitem__(self, index):
+        time.sleep(0.05)
+        return super().__getitem__(index)
+
+
+def read(enqueuer, count, workers=2, size=4):
+    enqueuer.start(workers, size)
+    try:
+        return [int(b[0, 0]) for b in itertools.islice(enqueuer.get(), count)]
+    finally:
+        enqueuer.stop()
+
+
+@pytest.fixture(params=["threads", "fork", "spawn"])
+def processes(request):
+    """Whether to use processes; sets the start method."""
+    if request.param == "threads":
+        yield False
+        return
+    before = multiprocessing.get_start_method()
+    multiprocessing.set_start_method(request.param, force=True)
+    yield True
+    multiprocessing.set_start_method(before, force=True)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_over():
+    threads = threading.active_count()
+    yield
+    assert not multiprocessing.active_children()
+    for _ in range(100):
+        if threading.active_count() <= threads:
+            return
+        time.sleep(0.02)
+    pytest.fail(f"threads left: {threading.enumerate()}")
+
+
+class TestSequence:
+    def test_iterates_once(self):
+        assert [int(b[0, 0]) for b in Batches()] == list(range(7))
+
+    def test_must_be_defined(self):
+        with pytest.raises(NotImplementedError, match="must define __getitem__"):
+            Sequence()[0]
+        with pytest.raises(NotImplementedError, match="must define __len__"):
+            len(Sequence())
+        assert Sequence().on_epoch_end() is None
+
+
+class TestOrdered:
+    def test_order_and_end_of_pass(self, processes):
+        found = read(OrderedEnqueuer(Batches(), use_multiprocessing=processes), 16, workers=3)
+        assert found == list(range(7)) + [10 * i for i in range(7)] + [0, 100]
+
+    def test_a_sequence_that_does_not_change_keeps_its_processes(self):
+        class Plain(Sequence):
+            def __len__(self):
+                return 2
+
+            def __getitem__(self, index):
+                return os.getpid()
+
+        enqueuer = OrderedEnqueuer(Plain(), use_multiprocessing=True)
+        enqueuer.start(1, 2)
+        pids = set(itertools.islice(enqueuer.get(), 6))
+        enqueuer.stop()
+        assert len(pids) == 1
+
+    def test_shuffle(self, processes):
+        import random
+
+        random.seed(1)
+        found = read(OrderedEnqueuer(Batches(20, ends=1), use_multiprocessing=processes, shuffle=True), 40)
+        assert sorted(found[:20]) == sorted(found[20:]) == list(range(20))
+        assert found[:20] != list(range(20)) and found[:20] != found[20:]
+
+    def test_workers_draw_different_random_numbers(self):
+        enqueuer = OrderedEnqueuer(Pids(20), use_multiprocessing=True)
+        enqueuer.start(2, 4)
+        found = list(itertools.islice(enqueuer.get(), 20))
+        enqueuer.stop()
+        assert all(parent == os.getpid() != child for child, parent, _ in found)
+        first_of = {child: number for child, _, number in reversed(found)}
+        assert len(set(first_of.values())) == len(first_of)
+
+    @pytest.mark.parametrize("size", [1, 3])
+    def test_no_more_ahead_than_asked(self, size):
+        log = []
+
+        class Logged(Batches):
+            def __getitem__(self, index):
+                log.append(index)
+                return super().__getitem__(index)
+
+        enqueuer = OrderedEnqueuer(Logged(100))
+        enqueuer.start(2, size)
+        batches = enqueuer.get()
+        for taken in range(1, 6):
+            next(batches)
+            time.sleep(0.02)
+            assert taken <= len(log) <= taken + size
+        enqueuer.stop()
+
+    def test_limit(self):
+        log = []
+
+        class Logged(Batches):
+            def __getitem__(self, index):
+                log.append(index)
+                return super().__getitem__(index)
+
+        enqueuer = OrderedEnqueuer(Logged(3, ends=1))
+        enqueuer.limit = 5
+        assert read(enqueuer, 100, size=10) == [0, 1, 2, 0, 1]
+        assert len(log) == 5
+
+    def test_error_comes_in_its_turn_with_its_traceback(self, processes):
+        enqueuer = OrderedEnqueuer(Broken(), use_multiprocessing=processes)
+        enqueuer.start(2, 4)
+        batches = enqueuer.get()
+        assert [int(next(batches)[0, 0]) for _ in range(2)] == [0, 1]
+        with pytest.raises(KeyError, match="batch 2") as error:
+            next(batches)
+        text = "".join(traceback.format_exception(error.value))
+        assert 'raise KeyError("batch 2")' in text
+        assert not enqueuer.is_running()
+
+    def test_killed_worker_is_an_error(self):
+        enqueuer = OrderedEnqueuer(Suicidal(), use_multiprocessing=True)
+        with pytest.raises(RuntimeError, match=r"worker process died \(exit code -9\)"):
+            read(enqueuer, 7)
+
+    def test_batch_that_cannot_be_pickled(self):
+        enqueuer = OrderedEnqueuer(Unpicklable(), use_multiprocessing=True)
+        with pytest.raises(RuntimeError, match="cannot be pickled"):
+            read(enqueuer, 1)
+
+    def test_error_at_the_end_of_a_pass(self):
+        class Bad(Batches):
+            def on_epoch_end(self):
+                raise OSError("no more disk")
+
+        enqueuer = OrderedEnqueuer(Bad(2))
+        enqueuer.start(2, 4)
+        batches = enqueuer.get()
+        next(batches), next(batches)
+        with pytest.raises(OSError, match="no more disk"):
+            next(batches)
+
+    def test_empty(self):
+        with pytest.raises(ValueError, match="Batches has no batches: its len\\(\\) is 0"):
+            OrderedEnqueuer(Batches(0)).start()
+
+    def test_start_twice(self):
+        enqueuer = OrderedEnqueuer(Batches())
+        enqueuer.start()
+        with pytest.raises(RuntimeError, match="runs already"):
+            enqueuer.start()
+        enqueuer.stop()
+        assert not enqueuer.is_running()
+        assert read(enqueuer, 3) == [0, 1, 2]
+
+    def test_stop_ends_the_generator_and_may_be_repeated(self, processes):
+        enqueuer = OrderedEnqueuer(Slow(), use_multiprocessing=processes)
+        enqueuer.stop()
+        enqueuer.start(2, 2)
+        batches = enqueuer.get()
+        next(batches)
+        enqueuer.stop()
+        assert list(batches) == []
+        enqueuer.stop()
+
+    def test_stop_does_not_wait_for_a_worker_that_hangs(self):
+        release = threading.Event()
+
+        class Hanging(Batches):
+            def __getitem__(self, index):
+                release.wait(30)
+
+        enqueuer = OrderedEnqueuer(Hanging())
+        enqueuer.start(1, 1)
+        start = time.monotonic()
+        enqueuer.stop(timeout=0.1)
+        assert time.monotonic() - start < 5
+        release.set()
+
+
+def count(n=None):
+    for i in itertools.count() if n is None else range(n):
+        yield np.full((2, 2), i)
+
+
+class Locked:
+    """A generator that threads may share."""
+
+    def __init__(self, generator):
+        self.generator, self.lock = generator, threading.Lock()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        with self.lock:
+            return next(self.generator)
+
+
+class TestGenerator:
+    def test_one_thread_keeps_the_order(self):
+        assert read(GeneratorEnqueuer(count()), 20, workers=1) == list(range(20))
+
+    def test_threads_share_a_safe_generator(self):
+        assert sorted(read(GeneratorEnqueuer(Locked(count())), 20, workers=3, size=3))[:15] == list(range(15))
+
+    def test_finite(self):
+        enqueuer = GeneratorEnqueuer(Locked(count(9)))
+        enqueuer.start(3, 4)
+        assert sorted(int(b[0, 0]) for b in enqueuer.get()) == list(range(9))
+        enqueuer.stop()
+
+    def test_threads_that_collide(self):
+        def slow():
+            while True:
+                time.sleep(0.01)
+                yield np.zeros((1, 1))
+
+        with pytest.raises(RuntimeError, match="NOT thread-safe"):
+            read(GeneratorEnqueuer(slow()), 10, workers=3)
+
+    def test_processes_have_a_copy_each(self):
+        def slow():
+            for batch in count():
+                time.sleep(0.1)  # so that every worker gets its turn
+                yield batch
+
+        found = read(GeneratorEnqueuer(slow(), use_multiprocessing=True), 9, workers=3)
+        assert found[:3] == [0, 0, 0] and len(found) == 9
+
+    def test_finite_in_processes(self):
+        enqueuer = GeneratorEnqueuer(count(4), use_multiprocessing=True)
+        enqueuer.start(2, 3)
+        assert sorted(int(b[0, 0]) for b in enqueuer.get()) == [0, 0, 1, 1, 2, 2, 3, 3]
+        enqueuer.stop()
+
+    def test_processes_need_fork(self):
+        before = multiprocessing.get_start_method()
+        multiprocessing.set_start_method("spawn", force=True)
+        try:
+            with pytest.raises(ValueError, match="only 'fork' hands generators over"):
+                GeneratorEnqueuer(count(), use_multiprocessing=True).start()
+        finally:
+            multiprocessing.set_start_method(before, force=True)
+
+    @pytest.mark.parametrize("use_multiprocessing", [False, True])
+    def test_error(self, use_multiprocessing):
+        def broken():
+            yield np.zeros((1, 1))
+            raise LookupError("the disk is empty")
+
+        enqueuer = GeneratorEnqueuer(broken(), use_multiprocessing=use_multiprocessing)
+        with pytest.raises(LookupError, match="the disk is empty"):
+            read(enqueuer, 3, workers=1)
+
+    def test_random_seed(self):
+        def draws():
+            while True:
+                yield np.full((1, 1), np.random.randint(10**9))
+
+        runs = [read(GeneratorEnqueuer(draws(), True, random_seed=seed), 4, workers=1) for seed in (5, 5, 6)]
+        assert runs[0] == runs[1] != runs[2]
+
+    def test_wait_time_is_old(self):
+        with pytest.warns(DeprecationWarning, match="`wait_time` is not used"):
+            GeneratorEnqueuer(count(), wait_time=0.1)
+
+
+CONTENT = b"Float like a butterfly, sting like a bee." * 5000
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Serves CONTENT; cuts the first `cuts` answers short, and knows ranges."""
+
+    cuts = 0
+    requests = []
+
+    def do_GET(self):
+        type(self).requests.append(self.headers.get("Range"))
+        if self.path == "/missing":
+            self.send_error(404)
+            return
+        body, start = CONTENT, 0
+        if self.headers.get("Range") and self.headers.get("If-Range") == '"v1"':
+            start = int(self.headers["Range"][len("bytes=") : -1])
+            body = CONTENT[start:]
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
+        else:
+            self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("ETag", '"v1"')
+        self.send_header("Accept-Ranges", "bytes")
+        self.end_headers()
+        if type(self).cuts:
+            type(self).cuts -= 1
+            body = body[:1000]
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server():
+    Server.cuts, Server.requests = 0, []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{httpd.server_port}/"
+        httpd.shutdown()
+        thread.join()
+
+
+def url(path):
+    return "file://" + str(path)
+
+
+class TestGetFile:
+    def test_fetches_once(self, tmp_path, server, capsys):
+        for _ in range(2):
+            path = get_file("a.txt", server + "a", cache_dir=str(tmp_path))
+            assert path == str(tmp_path / "datasets" / "a.txt")
+            with open(path, "rb") as f:
+                assert f.read() == CONTENT
+        assert len(Server.requests) == 1
+        out = capsys.readouterr().out
+        assert out.startswith(f"Downloading data from {server}a\n") and f"{len(CONTENT)}/{len(CONTENT)} [====" in out
+        assert os.listdir(tmp_path / "datasets") == ["a.txt"]
+
+    def test_goes_on_where_it_was_cut_off(self, tmp_path, server):
+        Server.cuts = 1
+        with pytest.raises(OSError, match=f"ended after 1000 of {len(CONTENT)} bytes"):
+            get_file("a.txt", server + "a", cache_dir=str(tmp_path))
+        assert not (tmp_path / "datasets" / "a.txt").exists()
+        path = get_file("a.txt", server + "a", cache_dir=str(tmp_path))
+        assert Server.requests == [None, "bytes=1000-"]
+        with open(path, "rb") as f:
+            assert f.read() == CONTENT
+        assert os.listdir(tmp_path / "datasets") == ["a.txt"]
+
+    def test_wrong_hash(self, tmp_path, server):
+        with pytest.raises(ValueError, match="does not have the auto check sum"):
+            get_file("a.txt", server + "a", cache_dir=str(tmp_path), file_hash="0" * 64)
+        assert not (tmp_path / "datasets" / "a.txt").exists()
+
+    def test_spoilt_file_is_fetched_again(self, tmp_path, server):
+        kwargs = {"cache_dir": str(tmp_path), "file_hash": hashlib.sha256(CONTENT).hexdigest()}
+        path = get_file("a.txt", server + "a", **kwargs)
+        with open(path, "ab") as f:
+            f.write(b"x")
+        get_file("a.txt", server + "a", **kwargs)
+        assert os.path.getsize(path) == len(CONTENT)
+
+    def test_unreachable(self, tmp_path, server):
+        with pytest.raises(OSError, match="URL fetch failure on .*missing: 404"):
+            get_file("a.txt", server + "missing", cache_dir=str(tmp_path))
+        with pytest.raises(OSError, match="URL fetch failure"):
+            get_file("a.txt", url(tmp_path / "nothing"), cache_dir=str(tmp_path))
+
+    @pytest.mark.parametrize("kind", ["tar", "zip"])
+    def test_extract(self, tmp_path, kind):
+        inside = tmp_path / "inside.txt"
+        inside.write_bytes(CONTENT)
+        archive = tmp_path / "archive"
+        if kind == "tar":
+            with tarfile.open(archive, "w:gz") as f:
+                f.add(inside, "inside.txt")
+        else:
+            with zipfile.ZipFile(archive, "w") as f:
+                f.write(inside, "inside.txt")
+        path = get_file("got", url(archive), extract=True, cache_dir=str(tmp_path / "c"), cache_subdir="s")
+        assert path == str(tmp_path / "c" / "s" / "got")
+        assert (tmp_path / "c" / "s" / "inside.txt").read_bytes() == CONTENT
+
+    def test_untar(self, tmp_path):
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "folder" / "x").write_text("x")
+        with tarfile.open(tmp_path / "folder.tar.gz", "w:gz") as f:
+            f.add(tmp_path / "folder", "folder")
+        path = get_file("folder", url(tmp_path / "folder.tar.gz"), untar=True, cache_dir=str(tmp_path / "c"))
+        assert path == str(tmp_path / "c" / "datasets" / "folder")
+        assert os.listdir(path) == ["x"]
+
+    def test_archive_cannot_write_elsewhere(self, tmp_path):
+        (tmp_path / "x").write_text("x")
+        with tarfile.open(tmp_path / "evil.tar", "w") as f:
+            f.add(tmp_path / "x", "../../escaped")
+        with pytest.raises(tarfile.TarError):
+            get_file("evil", url(tmp_path / "evil.tar"), extract=True, cache_dir=str(tmp_path / "c"))
+        assert not (tmp_path / "escaped").exists()
+
+    def test_hashes(self, tmp_path):
+        path = tmp_path / "f"
+        path.write_bytes(CONTENT)
+        md5, sha = hashlib.md5(CONTENT).hexdigest(), hashlib.sha256(CONTENT).hexdigest()
+        assert _hash_file(path) == sha and _hash_file(path, algorithm="md5") == md5
+        assert validate_file(path, sha) and validate_file(path, md5) and validate_file(path, sha, "sha256", 100)
+        assert not validate_file(path, md5[::-1])
+
+    def test_home(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
+        (tmp_path / "f").write_text("f")
+        assert get_file("g", url(tmp_path / "f")) == str(tmp_path / "home" / "datasets" / "g")
