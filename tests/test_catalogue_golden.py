@@ -50,7 +50,7 @@ ARRAYS, CONFIGS = _stored()
 DTYPES = {"float64": "float32"}
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _computed(group):
     return {name: np.asarray(array) for name, array in group(keras)}
 
@@ -99,7 +99,7 @@ def test_config_of_keras_2_2_4(name):
     assert ours == stored
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _cached_configs():
     return _configs()
 

@@ -109,9 +109,7 @@ def test_identity():
         initializers.Identity()((2, 3))
 
 
-@pytest.mark.parametrize(
-    "cls", ["RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Orthogonal"]
-)
+@pytest.mark.parametrize("cls", ["RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Orthogonal"])
 def test_seeds(cls):
     cls = getattr(initializers, cls)
     seeded = cls(seed=5)

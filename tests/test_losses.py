@@ -107,9 +107,7 @@ def test_crossentropies_are_finite_at_the_ends():
 def test_categorical_crossentropy_rescales_its_input():
     y_true = K.variable(np.array([[0.0, 1.0]]))
     twice = K.variable(np.array([[1.0, 3.0]]))
-    np.testing.assert_allclose(
-        K.eval(losses.categorical_crossentropy(y_true, twice)), [-np.log(0.75)], rtol=1e-6
-    )
+    np.testing.assert_allclose(K.eval(losses.categorical_crossentropy(y_true, twice)), [-np.log(0.75)], rtol=1e-6)
 
 
 def test_cosine_is_minus_one_at_best():

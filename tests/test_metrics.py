@@ -35,15 +35,11 @@ def test_sparse_accuracy_of_sequences():
 
 def test_categorical_accuracy():
     y_true = K.variable(np.eye(3)[NUMBERS])
-    np.testing.assert_array_equal(
-        K.eval(metrics.categorical_accuracy(y_true, K.variable(SCORES))), [1, 0, 1, 0]
-    )
+    np.testing.assert_array_equal(K.eval(metrics.categorical_accuracy(y_true, K.variable(SCORES))), [1, 0, 1, 0])
 
 
 def test_binary_accuracy_rounds():
-    value = K.eval(
-        metrics.binary_accuracy(K.variable([[1.0, 0.0], [1.0, 0.0]]), K.variable([[0.6, 0.4], [0.4, 0.4]]))
-    )
+    value = K.eval(metrics.binary_accuracy(K.variable([[1.0, 0.0], [1.0, 0.0]]), K.variable([[0.6, 0.4], [0.4, 0.4]])))
     np.testing.assert_allclose(value, [1.0, 0.5])
 
 
@@ -51,9 +47,7 @@ def test_binary_accuracy_rounds():
 def test_top_k_is_a_scalar(k, expected):
     scores = K.variable(SCORES)
     dense = K.eval(metrics.top_k_categorical_accuracy(K.variable(np.eye(3)[NUMBERS]), scores, k=k))
-    sparse = K.eval(
-        metrics.sparse_top_k_categorical_accuracy(K.variable(NUMBERS[:, None].astype("f")), scores, k=k)
-    )
+    sparse = K.eval(metrics.sparse_top_k_categorical_accuracy(K.variable(NUMBERS[:, None].astype("f")), scores, k=k))
     assert np.ndim(dense) == np.ndim(sparse) == 0
     assert dense == sparse == expected
 

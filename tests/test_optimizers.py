@@ -166,9 +166,7 @@ def test_learns(name):
     y = (x[:, :1] + x[:, 1:2] > 0).astype("float32")
     model = Sequential([Dense(12, activation="relu", input_shape=(8,)), Dense(1, activation="sigmoid")])
     rates = dict(SGD=0.5, Adadelta=20.0, Adagrad=0.1)
-    model.compile(
-        getattr(optimizers, name)(lr=rates.get(name, 0.02)), "binary_crossentropy", metrics=["accuracy"]
-    )
+    model.compile(getattr(optimizers, name)(lr=rates.get(name, 0.02)), "binary_crossentropy", metrics=["accuracy"])
     history = model.fit(x, y, epochs=12, batch_size=16, verbose=0)
     assert history.history["acc"][-1] > 0.9
     assert history.history["loss"][-1] < history.history["loss"][0]

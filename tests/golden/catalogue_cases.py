@@ -163,9 +163,7 @@ def _optimizers(keras):
 
 # -- activations, constraints, regularizers, initializers ----------------------------------------------------
 
-_ACTIVATIONS = (
-    "elu exponential hard_sigmoid linear relu selu sigmoid softmax softplus softsign tanh".split()
-)
+_ACTIVATIONS = "elu exponential hard_sigmoid linear relu selu sigmoid softmax softplus softsign tanh".split()
 
 
 def _functions(keras):

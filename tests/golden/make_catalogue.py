@@ -1,6 +1,6 @@
 """Stores what Keras 2.2.4 computes for catalogue_cases.py.
 
-    PYTHON_WITH_KERAS_2_2_4 tests/golden/make_catalogue.py tests/golden/catalogue.npz
+PYTHON_WITH_KERAS_2_2_4 tests/golden/make_catalogue.py tests/golden/catalogue.npz
 """
 
 import json
@@ -11,9 +11,9 @@ import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import catalogue_cases  # noqa: E402
-import keras  # noqa: E402
-import keras.backend  # noqa: E402
+import catalogue_cases
+import keras
+import keras.backend
 
 
 def main(path):

@@ -203,9 +203,7 @@ def test_dense_value():
     y = layer(inputs)
     w, b = np.random.RandomState(1).randn(3, 2), np.array([0.5, -0.5])
     layer.set_weights([w, b])
-    np.testing.assert_allclose(
-        K.function([inputs], [y])([x])[0], np.maximum(x.dot(w) + b, 0), rtol=1e-5, atol=1e-6
-    )
+    np.testing.assert_allclose(K.function([inputs], [y])([x])[0], np.maximum(x.dot(w) + b, 0), rtol=1e-5, atol=1e-6)
     assert K.int_shape(y) == (None, 5, 2)
     assert [v.name for v in layer.weights] == [layer.name + "/kernel:0", layer.name + "/bias:0"]
 
