@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from .generic_utils import has_arg, to_list
+from .generic_utils import CustomObjectScope, has_arg, to_list
 
 
 def get_test_data(
@@ -75,7 +75,9 @@ def _check_model(what, model, layer, x, expected_shapes, expected_output):
         _check_shape(what, shape, actual.shape)
     if expected_output is not None:
         np.testing.assert_allclose(output, expected_output, rtol=1e-3, err_msg=what)
-    again = model.__class__.from_config(model.get_config())
+    # The layer need not be one that the package knows.
+    with CustomObjectScope({layer.__class__.__name__: layer.__class__}):
+        again = model.__class__.from_config(model.get_config())
     if model.weights:
         again.set_weights(model.get_weights())
         for a, b in zip(to_list(again.predict(x)), to_list(output), strict=True):
@@ -89,7 +91,7 @@ def _check_model(what, model, layer, x, expected_shapes, expected_output):
 
 def layer_test(
     layer_cls,
-    kwargs=None,
+    kwargs={},  # noqa: B006 - Keras' default, and never written to
     input_shape=None,
     input_dtype=None,
     input_data=None,
@@ -119,7 +121,6 @@ def layer_test(
     from ..engine import Input, Model
     from ..models import Sequential
 
-    kwargs = kwargs or {}
     if input_data is None:
         assert input_shape, "layer_test needs input_shape or input_data"
         input_dtype = input_dtype or K.floatx()
