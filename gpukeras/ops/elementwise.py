@@ -89,11 +89,13 @@ def _simplify_pow(op: Op, low: Any, ins: list[Any], shape: Any) -> Any:
         return None
     if y.uniform == 0:
         return low.constant(1, shape, x.dtype)
-    x = low.broadcast(x, shape)
-    if y.uniform == 1:
-        return x
-    cheaper = {2: _SQUARE, 0.5: _SQRT, -1: _RECIPROCAL, -0.5: _RSQRT}.get(float(y.uniform))
-    return None if cheaper is None else low.emit(cheaper, [x])[0]
+    steps = _POWERS.get(float(y.uniform))
+    if steps is None:
+        return None
+    base = power = low.broadcast(x, shape)
+    for step in steps:
+        power = low.emit(step, [power, base] if step is _MULTIPLY else [power])[0]
+    return power
 
 
 def _simplify_negative(op: Op, low: Any, ins: list[Any], shape: Any) -> Any:
@@ -102,15 +104,15 @@ def _simplify_negative(op: Op, low: Any, ins: list[Any], shape: Any) -> Any:
 
 add: Binary = binary(
     "add", "add", "x0 + x1", (lambda g, y, a, b: g, lambda g, y, a, b: g),
-    partial=operator.add, simplify=_simplify_add,
+    partial=operator.add, simplify=_simplify_add, takes="number",
 )  # fmt: skip
 subtract: Binary = binary(
     "subtract", "subtract", "x0 - x1", (lambda g, y, a, b: g, lambda g, y, a, b: negative(g)),
-    partial=operator.sub, simplify=_simplify_subtract,
+    partial=operator.sub, simplify=_simplify_subtract, takes="number",
 )  # fmt: skip
 multiply: Binary = binary(
     "multiply", "multiply", "x0 * x1", (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a),
-    partial=operator.mul, simplify=_simplify_multiply,
+    partial=operator.mul, simplify=_simplify_multiply, takes="number",
 )  # fmt: skip
 divide: Binary = binary(
     "divide", "divide", "x0 / x1", (lambda g, y, a, b: g / b, lambda g, y, a, b: negative(g * y / b)),
@@ -118,11 +120,11 @@ divide: Binary = binary(
 )  # fmt: skip
 floordiv: Binary = binary(
     "floordiv", "floor_divide", "floor(x0 / x1)",
-    no_grad="a step function", partial=operator.floordiv,
+    no_grad="a step function", partial=operator.floordiv, takes="number",
 )  # fmt: skip
 mod: Binary = binary(
     "mod", "remainder", "x0 - floor(x0 / x1) * x1",
-    (lambda g, y, a, b: g, lambda g, y, a, b: negative(g * floordiv(a, b))), partial=operator.mod,
+    (lambda g, y, a, b: g, lambda g, y, a, b: negative(g * floordiv(a, b))), partial=operator.mod, takes="number",
 )  # fmt: skip
 
 
@@ -133,13 +135,13 @@ def _pow_exponent_grad(g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 pow: Binary = binary(
     "pow", "power", "pow(x0, x1)",
-    (lambda g, y, a, b: g * b * pow(a, b - 1), _pow_exponent_grad), simplify=_simplify_pow,
+    (lambda g, y, a, b: g * b * pow(a, b - 1), _pow_exponent_grad), simplify=_simplify_pow, takes="number",
 )  # fmt: skip
 negative: Unary = unary("negative", "negative", "-x0", lambda g, y, x: negative(g),
-                 partial=operator.neg, simplify=_simplify_negative)  # fmt: skip
-abs: Unary = unary("abs", "absolute", "fabs(x0)", lambda g, y, x: g * sign(x), partial=operator.abs)
-sign: Unary = unary("sign", "sign", "(x0 > 0) - (x0 < 0)", lambda g, y, x: zeros_like(x))
-square: Unary = unary("square", "square", "x0 * x0", lambda g, y, x: (g * 2) * x)
+                 partial=operator.neg, simplify=_simplify_negative, takes="number")  # fmt: skip
+abs: Unary = unary("abs", "absolute", "fabs(x0)", lambda g, y, x: g * sign(x), partial=operator.abs, takes="number")
+sign: Unary = unary("sign", "sign", "(x0 > 0) - (x0 < 0)", lambda g, y, x: zeros_like(x), takes="number")
+square: Unary = unary("square", "square", "x0 * x0", lambda g, y, x: (g * 2) * x, takes="number")
 sqrt: Unary = unary("sqrt", "sqrt", "sqrt(x0)", lambda g, y, x: (g * 0.5) / y, takes="float")
 reciprocal: Unary = unary("reciprocal", "reciprocal", "1 / x0", lambda g, y, x: negative(g * square(y)), takes="float")
 
@@ -171,12 +173,17 @@ def _squared_difference(b: Binding) -> list[Thunk]:
 
 squared_difference: Binary = binary(
     "squared_difference", _squared_difference, "(x0 - x1) * (x0 - x1)",
-    (lambda g, y, a, b: (g * 2) * (a - b), lambda g, y, a, b: (g * 2) * (b - a)), inplace=(0, 1),
+    (lambda g, y, a, b: (g * 2) * (a - b), lambda g, y, a, b: (g * 2) * (b - a)), inplace=(0, 1), takes="number",
 )  # fmt: skip
 
 _ADD, _SUBTRACT, _MULTIPLY = REGISTRY["add"](), REGISTRY["subtract"](), REGISTRY["multiply"]()
 _NEGATIVE, _SQUARE, _SQRT = REGISTRY["negative"](), REGISTRY["square"](), REGISTRY["sqrt"]()
 _RSQRT, _RECIPROCAL = REGISTRY["rsqrt"](), REGISTRY["reciprocal"]()
+#: Exponents that need no logarithm, and what to apply in turn (a product is with the base).
+_POWERS: dict[float, list[Any]] = {
+    1: [], 2: [_SQUARE], 3: [_SQUARE, _MULTIPLY], 4: [_SQUARE, _SQUARE], 0.5: [_SQRT], -0.5: [_RSQRT],
+    -1: [_RECIPROCAL], -2: [_SQUARE, _RECIPROCAL],
+}  # fmt: skip
 
 # --- elementary functions -----------------------------------------------------------------------------------------
 
@@ -305,33 +312,43 @@ def _simplify_masked(op: Op, low: Any, ins: list[Any], shape: Any) -> Any:
     return low.constant(0, shape, x.dtype) if x.uniform is not None and x.uniform == 0 else None
 
 
-# A product with truth values: NumPy does it faster than a choice.
+# Choices are made on the bits, x & mask and y ^ ((x ^ y) & mask): several times faster than NumPy's masked copies,
+# and unlike products with truth values they let no infinity through.
+
+
+def _bits(b: Binding, condition: Any) -> tuple[Any, list[Thunk]]:
+    """All ones where the condition is true, as integers of the output's size; and what computes them."""
+    mask = b.scratch[0]
+    return mask, [partial(b.xp.copyto, mask, condition), partial(b.xp.negative, mask, mask)]
+
+
+def _masked(b: Binding) -> list[Thunk]:
+    (condition, x), (out,), xp = b.ins, b.outs, b.xp
+    mask, thunks = _bits(b, condition)
+    return [*thunks, partial(xp.bitwise_and, x.view(mask.dtype), mask, out.view(mask.dtype))]
+
+
 _MASKED = define(Row(
-    "masked", lambda b: [partial(b.xp.multiply, b.ins[1], b.ins[0], b.outs[0])], "x0 ? x1 : 0",
-    (None, lambda g, y, mask, x: masked(g, mask)), inplace=(1,), simplify=_simplify_masked,
+    "masked", _masked, "x0 ? x1 : 0",
+    (None, lambda g, y, mask, x: masked(g, mask)), inplace=(1,), scratch=("bits",), simplify=_simplify_masked,
 ))()  # fmt: skip
 
 
 def masked(x: Any, mask: Any) -> Tensor:
-    """`x` where `mask` is true, 0 elsewhere; `x` must be finite where the mask is false."""
+    """`x` where `mask` is true (nonzero), 0 elsewhere."""
     out: Tensor = apply(_MASKED, *as_bools(mask), as_tensor(x))
     return out
 
 
 def _where(b: Binding) -> list[Thunk]:
-    xp = b.xp
-    (condition, x, y), (out,) = b.ins, b.outs
-    if xp is not np:
-        return [partial(xp.copyto, out, y), partial(xp.copyto, out, x, where=condition)]
-    # y ^ ((x ^ y) & mask) on the bits: several times faster than NumPy's masked copies, and exact
-    mask = b.scratch[0]
+    (condition, x, y), (out,), xp = b.ins, b.outs, b.xp
+    mask, thunks = _bits(b, condition)
     xi, yi, oi = x.view(mask.dtype), y.view(mask.dtype), out.view(mask.dtype)
     return [
-        partial(np.copyto, mask, condition),
-        partial(np.negative, mask, mask),
-        partial(np.bitwise_xor, xi, yi, oi),
-        partial(np.bitwise_and, oi, mask, oi),
-        partial(np.bitwise_xor, oi, yi, oi),
+        *thunks,
+        partial(xp.bitwise_xor, xi, yi, oi),
+        partial(xp.bitwise_and, oi, mask, oi),
+        partial(xp.bitwise_xor, oi, yi, oi),
     ]
 
 

@@ -53,6 +53,12 @@ def _holds_tensor(v: Any) -> bool:
     return isinstance(v, (list, tuple)) and any(isinstance(e, Tensor) for e in v)
 
 
+def as_numbers(*values: Any) -> list[Tensor]:
+    """Like `as_operands`, booleans becoming int32."""
+    tensors = as_operands(*values)
+    return [to_dtype(t, as_dtype("int32")) for t in tensors] if tensors[0].dtype.is_bool else tensors
+
+
 def as_floats(*values: Any) -> list[Tensor]:
     """Like `as_operands`, integers and booleans becoming floatx."""
     tensors = as_operands(*values)

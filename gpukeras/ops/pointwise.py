@@ -13,7 +13,7 @@ from ..graph.dtype import as_dtype
 from ..graph.op import Binding, Op, Partial, Spec, Thunk
 from ..graph.shape import Dim, broadcast
 from ..graph.tensor import Constant, Tensor, apply
-from .operands import BOOL, as_bools, as_floats, as_operands, unbroadcast
+from .operands import BOOL, as_bools, as_floats, as_numbers, as_operands, unbroadcast
 
 if TYPE_CHECKING:
     from ..graph.tensor import Node
@@ -24,7 +24,9 @@ Binary = Callable[[Any, Any], Tensor]
 Kernel = Callable[..., Sequence[Thunk]]
 
 #: What the arguments of a function are turned into, by the first word of a row.
-_CONVERT: dict[str, Callable[..., list[Tensor]]] = {"any": as_operands, "float": as_floats, "bool": as_bools}
+_CONVERT: dict[str, Callable[..., list[Tensor]]] = {
+    "any": as_operands, "number": as_numbers, "float": as_floats, "bool": as_bools,
+}  # fmt: skip
 #: NumPy 2.4 no longer takes these ufuncs' third positional argument as `out`.
 _OUT_BY_NAME = ("maximum", "minimum")
 
@@ -39,7 +41,7 @@ class Row:
         c: C expression in the inputs x0, x1, x2 and the parameters a, b; T is the element type.
         grads: per input, its gradient (dy, y, *inputs, *params) before undoing broadcasts; None: none.
         no_grad: why there is no gradient at all.
-        takes: 'any', 'float' (integers become floatx) or 'bool' arguments.
+        takes: 'any', 'number' (bool becomes int32), 'float' (integers become floatx) or 'bool' arguments.
         gives: '' for the dtype of the last input, or 'bool'.
         inplace: inputs whose buffer may receive the result; None: all, for a single ufunc.
         scratch: dtypes of work arrays of the output's shape; '' for its own dtype, 'bits' for integers of its size,
