@@ -231,7 +231,7 @@ class _Test:
 
 def _number(value):
     """A scalar in double precision, so that sums over many batches keep their digits."""
-    return float(value) if np.ndim(value) == 0 else np.asarray(value, dtype="float64")
+    return np.float64(value) if np.ndim(value) == 0 else np.asarray(value, dtype="float64")
 
 
 def test_loop(model, f, ins, batch_size=None, verbose=0, steps=None):
