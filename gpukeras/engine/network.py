@@ -250,6 +250,22 @@ class Network(NetworkSaving, Layer):
             return without_repeats(frozen)
         return without_repeats([w for layer in self.layers for w in layer.trainable_weights] + frozen)
 
+    def add_weight(self, name, *args, **kwargs):
+        """Refused: the weights of a model are those of its layers.
+
+        # Arguments
+            name: str.
+            *args: as for a layer.
+            **kwargs: as for a layer.
+
+        # Raises
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(
+            f"Model '{self.name}' has no weights of its own, so it cannot make weight {name!r}: it would be neither "
+            "trained nor saved. Make it in a Layer."
+        )
+
     def get_weights(self):
         """Values of all weights, layer by layer.
 

@@ -81,6 +81,11 @@ def test_call_must_be_defined():
         Empty()(Input((3,)))
 
 
+def test_weights_belong_to_layers():
+    with pytest.raises(NotImplementedError, match="'n'.*weight 'w'.*Make it in a Layer"):
+        Net(name="n").add_weight("w", (2,), initializer="ones")
+
+
 def test_forgotten_super_init():
     class Forgetful(Model):
         def __init__(self):
