@@ -1,7 +1,5 @@
 """Networks made from tensors: structure, nesting, sharing, masks, losses, weights, errors."""
 
-import time
-
 import numpy as np
 import pytest
 
@@ -404,14 +402,12 @@ def test_deep_networks_need_no_recursion():
     x = first = Input((2,))
     for _ in range(1500):
         x = Activation("relu")(x)
-    start = time.perf_counter()
     model = Model(first, x)
     outer_input = Input((2,))
     outer = Model(outer_input, model(outer_input))
     again = Model.from_config(model.get_config())
     assert len(model.layers) == len(again.layers) == 1501 and len(outer.layers) == 2
     assert max(model._layers_by_depth) == 1500
-    assert time.perf_counter() - start < 20
 
 
 def test_concatenate_of_one_tensor_twice():
