@@ -115,7 +115,7 @@ multiply: Binary = binary(
     partial=operator.mul, simplify=_simplify_multiply, takes="number",
 )  # fmt: skip
 divide: Binary = binary(
-    "divide", "divide", "x0 / x1", (lambda g, y, a, b: g / b, lambda g, y, a, b: negative(g * y / b)),
+    "divide", "divide", "x0 / x1", (lambda g, y, a, b: g / b, lambda g, y, a, b: negative((g / b) * y)),
     takes="float", simplify=_simplify_divide,
 )  # fmt: skip
 floordiv: Binary = binary(
@@ -262,7 +262,8 @@ def clip(x: Any, lo: Any, hi: Any) -> Tensor:
     """
     if all(isinstance(v, (int, float, np.number)) for v in (lo, hi)):
         x = as_operands(x, lo)[0]
-        x = x if x.dtype.is_floating or (lo == int(lo) and hi == int(hi)) else as_floats(x)[0]
+        whole = float(lo).is_integer() and float(hi).is_integer()
+        x = x if x.dtype.is_floating or whole else as_floats(x)[0]
         out: Tensor = apply(_CLIP(float(lo), float(hi)), x)
         return out
     return maximum(minimum(x, hi), lo)

@@ -379,7 +379,7 @@ def _against_differences(
     arrays: Sequence[np.ndarray],
     by_kernels: bool,
 ) -> None:
-    f = _evaluator(feeds, [loss], by_kernels)
+    f = compiled(feeds, [loss])
     present = [(t, g) for t, g in zip(wrt, grads) if g is not None]
     analytic = _evaluator(feeds, [g for _, g in present], by_kernels)(arrays) if present else []
     for (t, _), got in zip(present, analytic):

@@ -55,6 +55,7 @@ B = Placeholder((2, 3), "bool")
         (lambda: ops.maximum(N, 0), "int32"),
         (lambda: ops.sqrt(N), "float32"),
         (lambda: ops.clip(N, 0.5, 1), "float32"),
+        (lambda: ops.clip(N, 0, np.inf), "float32"),
         (lambda: ops.where(B, 1, X), "float32"),
         (lambda: ops.where(B, N, 0), "int32"),
         (lambda: ops.add(1, 2), "int32"),
