@@ -285,3 +285,17 @@ def test_steps_allocate_nothing(make: Callable[[Tensor], Tensor]) -> None:
     x = Placeholder((512, 256))
     value = np.random.RandomState(0).randn(512, 256).astype("float32")
     assert thunks_allocate(make(x), {x: value}) < 70_000  # NumPy's conversion buffers are 8192 elements each
+
+
+@pytest.mark.parametrize("shape", [(257, 300), (1, 70_001), (70_001,), (40_000, 2)])
+def test_long_chains_over_large_arrays(shape: Any) -> None:
+    x = Placeholder(shape)
+    row = np.linspace(-1, 1, shape[-1]).astype("float32") if len(shape) > 1 else np.float32(0.5)
+    value = np.random.RandomState(0).randn(*shape).astype("float32")
+    y = ops.leaky_relu(x, 0.1) + row
+    y = ops.where(y > 0.2, ops.elu(y), ops.softplus(x)) * ops.clip(x, -1, 1)
+    y = ops.hard_sigmoid(y) + ops.masked(y, x < 0)
+    want = np.where(value > 0, value, 0.1 * value) + row
+    want = np.where(want > 0.2, np.where(want > 0, want, np.expm1(want)), np.log1p(np.exp(value))) * value.clip(-1, 1)
+    want = (0.2 * want + 0.5).clip(0, 1) + np.where(value < 0, want, 0)
+    np.testing.assert_allclose(compiled([x], [y])([value])[0], want, rtol=1e-4, atol=1e-6)
