@@ -12,6 +12,7 @@ from .losses import *
 from .math import *
 from .nn import *
 from .random import *
+from .recurrence import *
 from .session import *
 from .session import _get_available_gpus
 from .shaping import *

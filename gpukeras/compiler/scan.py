@@ -92,6 +92,8 @@ class Scan(Op):
             elif spec.shape[0] is not None and spec.shape[0] != steps:
                 raise ValueError(f"scan: sequences have {steps} and {spec.shape[0]} steps; they must agree")
         outs = self._step_specs(ins, values)
+        for k, (before, after) in enumerate(zip(ins[n : n + m], outs[:m], strict=True)):
+            _check_state(k, before.shape, after.shape)
         stacked = [Spec((steps, *s.shape), s.dtype) for s in outs[m:]]  # type: ignore[misc]
         befores = [Spec((steps, *s.shape), s.dtype) for s in ins[n : n + m]]  # type: ignore[misc]
         return [*outs[:m], *stacked, *befores]
@@ -139,12 +141,13 @@ class Scan(Op):
         arena = Arena(b.xp, b.scratch[0])
         states = self._state_slots(b, order)
         calls: list[Thunk] = [partial(b.xp.copyto, s[0], x) for s, x in zip(states, init, strict=True)]
-        for i, t in enumerate(order):
-            arrays = [*(x[t] for x in seqs), *(s[i] for s in states), *consts]
+        spare: dict[Value, Any] = {}
+        for i, t in enumerate(order):  # the ellipsis makes views of single numbers too
+            arrays = [*(x[t, ...] for x in seqs), *(s[i] for s in states), *consts]
             feeds = {k: a for k, a in zip(body.inputs, arrays, strict=True) if k in program.feeds}
             targets: list[Any] = [s[i + 1] for s in states]
-            targets += [None if y is None else y[t] for y in b.outs[m : len(body.outputs)]]
-            calls += _bind_step(program, arena, feeds, targets)
+            targets += [None if y is None else y[t, ...] for y in b.outs[m : len(body.outputs)]]
+            calls += _bind_step(program, arena, feeds, targets, spare)
         if not steps:
             calls += [partial(b.xp.copyto, out, x) for out, x in zip(b.outs, init, strict=False) if out is not None]
         return calls
@@ -156,7 +159,7 @@ class Scan(Op):
         for k in range(len(self.body.states)):
             history, final = b.outs[self._before(k)], b.outs[k]
             if history is not None:
-                row = [history[t] for t in order]
+                row = [history[t, ...] for t in order]
                 row.append(final if final is not None else b.xp.empty_like(b.ins[len(self.body.seqs) + k]))
             else:
                 pair = [next(spare), next(spare)]
@@ -233,8 +236,23 @@ class Scan(Op):
         return grads
 
 
-def _bind_step(program: Program, arena: Any, feeds: dict[Tensor, Any], targets: list[Any]) -> list[Thunk]:
-    """Calls of one step; outputs that are temporaries are computed where they are wanted, others copied."""
+def _check_state(k: int, before: Any, after: Any) -> None:
+    if before is None or after is None:
+        return
+    if len(before) != len(after) or any(m is not None and q is not None and m != q for m, q in zip(before, after)):
+        raise ValueError(
+            f"scan: state {k} has shape {tuple(before)} before the step and {tuple(after)} after it; a step must keep "
+            "the shapes of the states"
+        )
+
+
+def _bind_step(
+    program: Program, arena: Any, feeds: dict[Tensor, Any], targets: list[Any], spare: dict[Value, Any]
+) -> list[Thunk]:
+    """Calls of one step; outputs that are temporaries are computed where they are wanted, others copied.
+
+    `spare` holds the arrays of outputs that are not wanted themselves; all steps write to the same ones.
+    """
     direct: dict[Value, Any] = {}
     copies: list[tuple[Any, Value]] = []
     for value, target in zip(program.outputs, targets, strict=True):
@@ -246,7 +264,9 @@ def _bind_step(program: Program, arena: Any, feeds: dict[Tensor, Any], targets: 
     device = default_device()
     for value in {v.root for _, v in copies} | unwanted:  # outputs have no place in the arena
         if value.kind == "temp" and value not in direct:
-            direct[value] = device.empty(value.shape, value.dtype)
+            if value not in spare:
+                spare[value] = device.empty(value.shape, value.dtype)
+            direct[value] = spare[value]
     binder = Binder(program, device, arena, feeds, direct)
     calls = binder.thunks()
     return [*calls, *(partial(device.xp.copyto, target, binder.array(v)) for target, v in copies)]
