@@ -268,6 +268,20 @@ def test_states_of_custom_optimizers_keep_their_order():
     assert got[0] is K_ and got[1] is B_
 
 
+def test_states_in_the_order_of_names():
+    """Before 2.0.6 Keras sorted weights by name: bias before kernel, dense_10 before dense_2."""
+    parameters = ["dense_2/kernel:0", "dense_2/bias:0", "dense_10/kernel:0", "dense_10/bias:0"]
+    mine = [np.full((2, 3), 1.0), np.full(3, 2.0), np.full((3, 1), 3.0), np.full(1, 4.0)]
+    file_order = [mine[3], mine[2], mine[1], mine[0]]
+    optimizer = FakeOptimizer([()] + [v.shape for v in mine] * 2)
+    optimizer.__class__ = type("Adam", (FakeOptimizer,), {})
+    values = [np.int64(5)] + file_order + [v * 10 for v in file_order]
+    got = arrange_optimizer_weights(optimizer, ["iterations:0"] + ["Variable:0"] * 8, values, parameters)
+    assert got[0] == 5
+    for value, want in zip(got[1:], mine + [v * 10 for v in mine], strict=True):
+        np.testing.assert_array_equal(value, want)
+
+
 def test_states_that_do_not_fit_are_none():
     assert arrange("Adam", ADAM, ["Adam/iter:0"], [np.int64(1)]) is None
     assert arrange("Mine", [(2, 3)], ["a"], [B_], iterations=False) is None

@@ -1,6 +1,6 @@
-"""Files of Keras 2.2.4, tf-keras and Keras 3 load: same predictions, same optimizer state.
+"""Files of Keras 2.0 to 2.3, tf-keras and Keras 3 load: same predictions, same optimizer state.
 
-The fixtures come from tests/golden/make_keras224.py and make_tfkeras.py, which say what is in them.
+The fixtures come from tests/golden/make_keras2.py and make_tfkeras.py, which say what is in them.
 """
 
 import json
@@ -46,17 +46,35 @@ def check(model, arrays, train=True):
 
 
 KERAS_224 = ["sequential", "functional", "sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamax", "nadam", "amsgrad"]
-
+KERAS_2 = ["k224_" + name for name in KERAS_224]
+KERAS_2 += [v + name for v in ("k205_", "k216_", "k231_") for name in ("sequential", "functional", "rmsprop", "adam")]
 
 # TensorFlow 1 does not say whether an update reads the step count and the moments before or after other updates of
 # the same step, and runs of the original differ: only these optimizers have one right answer after another batch.
-# For all of them the next test compares the state itself.
+# For all of them the next tests compare the state itself.
 ORDERED = ["sgd", "rmsprop", "adagrad", "adadelta"]
 
 
-@pytest.mark.parametrize("name", KERAS_224)
-def test_models_of_keras_224(name):
-    check(models.load_model(path_of("k224_" + name)), golden("k224_" + name), train=name in ORDERED)
+@pytest.mark.parametrize("name", KERAS_2)
+def test_models_of_keras_2(name):
+    check(models.load_model(path_of(name)), golden(name), train=name.split("_")[1] in ORDERED)
+
+
+@pytest.mark.parametrize("name", KERAS_2)
+def test_optimizer_states_of_keras_2(name):
+    """The saved arrays, all of them, at the weights they belong to."""
+    model = models.load_model(path_of(name))
+    with h5py.File(path_of(name), "r") as f:
+        group = f["optimizer_weights"]
+        saved = [group[n][()] for n in group.attrs["weight_names"]]
+    state = model.optimizer.get_weights()
+    slots = [v for v in state if np.ndim(v) and v.shape != (1,)]
+    assert sum(v.size for v in slots) == sum(v.size for v in saved if np.ndim(v) and v.shape != (1,))
+    for value in slots:
+        assert sum(np.array_equal(value, v) for v in saved) >= 1
+    shapes = [w.shape for w in model.trainable_weights]
+    rest = [v.shape for v in state[np.ndim(state[0]) == 0 :]][: len(shapes)]
+    assert [tuple(s) for s in shapes] == rest
 
 
 @pytest.mark.parametrize("name", KERAS_224)
@@ -129,7 +147,9 @@ def test_metrics_of_tf_keras_keep_their_names():
     assert model.metrics_names == ["loss", "one_loss", "two_loss", "one_mean_absolute_error", "two_acc"]
 
 
-@pytest.mark.parametrize("source", ["k224_functional", "tfk_functional"])
+@pytest.mark.parametrize(
+    "source", ["k205_functional", "k216_functional", "k224_functional", "k231_functional", "tfk_functional"]
+)
 def test_weights_files_load_into_a_model_of_the_same_build(source):
     model = load_quietly(source, compile=False)
     model.set_weights([np.zeros_like(w) for w in model.get_weights()])

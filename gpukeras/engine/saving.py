@@ -33,7 +33,7 @@ from .saving_h5 import (
     text,
     unique_names,
 )
-from .saving_training import arrange_optimizer_weights, normalize_training_config
+from .saving_training import arrange_optimizer_weights, normalize_training_config, parameter_names
 
 __all__ = [
     "HDF5_OBJECT_HEADER_LIMIT",
@@ -222,7 +222,7 @@ def _compile_as_saved(model, config, f, custom_objects, source):
         given["weighted_metrics"] = _resolve(training["weighted_metrics"], custom)
     model.compile(optimizer=optimizer, **given)
     if "optimizer_weights" in f:
-        _restore_optimizer(model, f["optimizer_weights"], source)
+        _restore_optimizer(model, f["optimizer_weights"], text(f.get("keras_version")), source)
 
 
 def _resolve(value, custom):
@@ -243,12 +243,13 @@ def _resolve(value, custom):
     return value
 
 
-def _restore_optimizer(model, group, source):
+def _restore_optimizer(model, group, version, source):
     names = [text(n) for n in group["weight_names"]] if "weight_names" in group else []
     values = [np.asarray(group[n]) for n in names]
     # The optimizer makes its weights along with the training function.
     model._make_train_function()
-    arranged = arrange_optimizer_weights(model.optimizer, names, values)
+    parameters = parameter_names(model) if _before_2_0_6(version) else None
+    arranged = arrange_optimizer_weights(model.optimizer, names, values, parameters)
     if arranged is None:
         warnings.warn(
             "The optimizer state in %s (%d arrays) does not fit this %s (%d arrays): training starts with a fresh one"
@@ -257,6 +258,11 @@ def _restore_optimizer(model, group, source):
         )
         return
     model.optimizer.set_weights(arranged)
+
+
+def _before_2_0_6(version):
+    numbers = [int(n) for n in (version or "1").split(".")[:3] if n.isdigit()]
+    return numbers < [2, 0, 6]
 
 
 def model_from_config(config, custom_objects=None, safe_mode=True):

@@ -245,13 +245,15 @@ def _split_name(name):
     return max(found, key=len) if found else None
 
 
-def arrange_optimizer_weights(optimizer, names, values):
+def arrange_optimizer_weights(optimizer, names, values, parameters=None):
     """Puts the saved weights of an optimizer into the order of this one's.
 
     # Arguments
         optimizer: the optimizer, with its weights made.
         names: list of str, names in the file.
         values: list of arrays.
+        parameters: list of str, names of the trained weights, for a file that keeps states in the order of these
+            names (Keras before 2.0.6); None for one that has them in the model's order.
 
     # Returns
         List of arrays, as many and of the shapes that the optimizer has, or None when they do not fit.
@@ -260,11 +262,15 @@ def arrange_optimizer_weights(optimizer, names, values):
     shapes = [tuple(w.shape) for w in optimizer.weights]
     slots = [_split_name(n) for n in names]
     if kind not in _SLOTS or None in slots:
-        # Named by Keras 2.2, by us or by a custom optimizer: the order is this one's already, but Keras 2.3 keeps
-        # a step count with every optimizer.
-        for candidate in (values, values[1:] if slots[:1] == ["iterations"] else values):
+        # Named by Keras 2, by us or by a custom optimizer: the order is this one's already, but Keras 2.3 keeps a step
+        # count with every optimizer.
+        counted = slots[:1] == ["iterations"]
+        if parameters:
+            values = values[:counted] + _unsorted(values[counted:], parameters)
+        for candidate in (values, values[1:] if counted else values):
+            candidate = _fill(kind, list(candidate), shapes)
             if [tuple(np.shape(v)) for v in candidate] == shapes:
-                return list(candidate)
+                return candidate
         return None
     groups = {}
     for value, slot in zip(values, slots, strict=True):
@@ -275,6 +281,43 @@ def arrange_optimizer_weights(optimizer, names, values):
         found = [np.asarray(v) for v in groups.get("iterations", [])[:1]] + found
     found = _fill(kind, found, shapes)
     return found if [tuple(np.shape(v)) for v in found] == shapes else None
+
+
+def _unsorted(values, parameters):
+    """States from the order of the weights' names to that of the model, slot by slot."""
+    order = sorted(range(len(parameters)), key=parameters.__getitem__)
+    if len(values) % len(order):
+        return values
+    out = []
+    for start in range(0, len(values), len(order)):
+        slot = [None] * len(order)
+        for value, place in zip(values[start : start + len(order)], order, strict=True):
+            slot[place] = value
+        out += slot
+    return out
+
+
+def parameter_names(model):
+    """Names of a model's trained weights as its layers give them: `dense_1/kernel:0`.
+
+    The names of the variables themselves may carry a number more when the program made such a layer before.
+
+    # Arguments
+        model: the model.
+
+    # Returns
+        List of str, in the order of `model.trainable_weights`.
+    """
+    found = {}
+
+    def visit(layer):
+        for inner in getattr(layer, "layers", ()):
+            visit(inner)
+        for weight in layer.trainable_weights:
+            found.setdefault(id(weight), "%s/%s" % (layer.name, weight.name.rsplit("/", 1)[-1]))
+
+    visit(model)
+    return [found[id(w)] for w in model.trainable_weights]
 
 
 def _fill(kind, values, wanted):

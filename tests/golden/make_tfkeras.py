@@ -2,7 +2,7 @@
 
     python tests/golden/make_tfkeras.py
 
-The group `golden` in each file is as in make_keras224.py; `after*` is left out for Keras 3, whose optimizers
+The group `golden` in each file is as in make_keras2.py; `after*` is left out for Keras 3, whose optimizers
 have another formula.
 """
 
