@@ -140,7 +140,7 @@ def test_the_layout_is_that_of_keras(tmp_path):
         assert list(f["optimizer_weights"].attrs["weight_names"])[0] == b"SGD/iterations:0"
 
 
-@pytest.mark.parametrize("name", ["ünïcode 層", "with/slash", "x" * 3000])
+@pytest.mark.parametrize("name", ["ünïcode 層", "with/slash", "x" * 3000, "backend", "layer_names"])
 def test_names_of_layers(name, tmp_path):
     x = layers.Input((3,))
     model = models.Model(x, layers.Dense(2)(layers.Dense(3, name=name)(x)))
@@ -150,6 +150,7 @@ def test_names_of_layers(name, tmp_path):
     assert loaded.layers[1].name == name
     check_same(model, loaded)
     loaded.load_weights(tmp_path / "m.h5", by_name=True)
+    check_same(model, pickle.loads(pickle.dumps(model)))
 
 
 def test_more_names_than_an_attribute_holds(tmp_path):

@@ -6,6 +6,7 @@ A file holds the attributes `model_config` and `training_config` (JSON), the gro
 
 import json
 import os
+import re
 import warnings
 
 import numpy as np
@@ -180,7 +181,11 @@ def _deserialize_model(f, source, custom_objects, compile, safe_mode):
                 stacklevel=3,
             )
         else:
-            _compile_as_saved(model, _parse(training, source), f, custom_objects, source)
+            try:
+                _compile_as_saved(model, _parse(training, source), f, custom_objects, source)
+            except (TypeError, ValueError) as error:
+                error.add_note("The model without its training configuration loads with compile=False.")
+                raise
     return model
 
 
@@ -261,7 +266,7 @@ def _restore_optimizer(model, group, version, source):
 
 
 def _before_2_0_6(version):
-    numbers = [int(n) for n in (version or "1").split(".")[:3] if n.isdigit()]
+    numbers = [int(n) for n in re.findall(r"\d+", version or "1")[:3]]
     return numbers < [2, 0, 6]
 
 

@@ -103,7 +103,7 @@ def save_weights_to_hdf5_group(f, layers):
     f["backend"] = FORMAT_BACKEND.encode("utf8")
     f["keras_version"] = FORMAT_VERSION.encode("utf8")
     for layer in layers:
-        group = f[layer.name]
+        group = f.group(layer.name)
         variables = layer.weights
         names = unique_names(variables)
         group["weight_names"] = [n.encode("utf8") for n in names]
@@ -118,7 +118,7 @@ def _origin(f):
 
 
 def _read_layer(f, name):
-    group = f[name]
+    group = f.group(name)
     names = _names(group, "weight_names")
     return names, [np.asarray(group[n]) for n in names]
 

@@ -297,6 +297,25 @@ class H5Dict:
             raise KeyError("No %r in %s" % (attr, self._where()))
         return self._child(self.data.create_group(attr))
 
+    def group(self, name):
+        """The group of a name, made if there is none, also where an attribute is called the same.
+
+        # Arguments
+            name: str.
+
+        # Returns
+            H5Dict.
+        """
+        if self._is_dict:
+            if not isinstance(self.data.get(name, {}), dict):
+                name += "/"
+            return self._dict_item(name)
+        if name in self.data:
+            return self._child(self.data[name])
+        if self.read_only:
+            raise KeyError("No group %r in %s" % (name, self._where()))
+        return self._child(self.data.create_group(name))
+
     def _dict_item(self, attr):
         if attr not in self.data:
             if self.read_only:
