@@ -75,7 +75,7 @@ def save_model(model, filepath, overwrite=True, include_optimizer=True):
         f = filepath if isinstance(filepath, H5Dict) else H5Dict(filepath)
         _clear(f)
         _serialize_model(model, f, include_optimizer)
-        f.close()
+        f.flush()
         return
     if not may_write(filepath, overwrite):
         return

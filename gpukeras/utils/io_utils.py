@@ -259,10 +259,6 @@ class H5Dict:
         else:
             raise TypeError("H5Dict: expected a path, an h5py file or group, or a dict, got %s" % type(path).__name__)
 
-    @property
-    def _is_file(self):
-        return self._opened
-
     def __setitem__(self, attr, val):
         if self.read_only:
             raise ValueError("Cannot set %r: this H5Dict is open for reading only" % (attr,))
@@ -356,14 +352,17 @@ class H5Dict:
             return key in self.data
         return key in self.data or key in self.data.attrs or "%s0" % key in self.data.attrs
 
+    def flush(self):
+        """Writes what is still in memory to the file."""
+        if not self._is_dict and not self.read_only:
+            self.data.file.flush()
+
     def close(self):
         """Closes the file if this object opened it, and flushes one that it was given."""
-        if self._is_dict:
-            return
         if self._opened:
             self.data.close()
-        elif not self.read_only:
-            self.data.file.flush()
+        else:
+            self.flush()
 
     def update(self, *args):
         """Stores all pairs of the given dicts.
