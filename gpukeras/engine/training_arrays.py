@@ -74,6 +74,21 @@ def callback_metric_names(labels, do_validation):
     return list(labels) + (["val_" + name for name in labels] if do_validation else [])
 
 
+def val_logs(labels, values):
+    """The values of a validation as callbacks find them.
+
+    # Arguments
+        labels: list of the model's metric names.
+        values: list of values.
+
+    # Returns
+        Dict from 'val_' and the name to the value; floats are Python's, like those of the training.
+    """
+    return {
+        "val_" + name: float(value) if isinstance(value, np.floating) else value for name, value in zip(labels, values)
+    }
+
+
 def fit_loop(
     model,
     f,
@@ -150,7 +165,7 @@ def fit_loop(
         finished = _train_epoch(f, feeds, batches, labels, chain, seen)
         logs = {}
         if validation is not None and finished:
-            logs.update(zip(["val_" + name for name in labels], validation.run()))
+            logs.update(val_logs(labels, validation.run()))
         chain.on_epoch_end(epoch, logs)
         if seen.stop_training:
             break

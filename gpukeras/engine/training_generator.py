@@ -8,7 +8,7 @@ import numpy as np
 from ..utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence
 from ..utils.generic_utils import to_list, unpack_singleton
 from ..utils.progbar import Progbar
-from .training_arrays import _number, _Test, callback_metric_names, start_callbacks
+from .training_arrays import _number, _Test, callback_metric_names, start_callbacks, val_logs
 from .training_utils import _brief, iter_sequence_infinite
 
 __all__ = ["evaluate_generator", "fit_generator", "predict_generator"]
@@ -92,7 +92,7 @@ def fit_generator(
                     break
             logs = {}
             if validate is not None and finished:
-                logs.update(zip(["val_" + name for name in labels], validate(size)))
+                logs.update(val_logs(labels, validate(size)))
             chain.on_epoch_end(epoch, logs)
             if seen.stop_training:
                 break

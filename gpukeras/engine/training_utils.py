@@ -46,7 +46,8 @@ def standardize_single_array(x):
             raise ValueError(f"When feeding symbolic tensors, they need a batch axis: {x} is a scalar.")
         return x
     if x.ndim == 1:
-        return np.expand_dims(x, 1)
+        # A column of an HDF5 file is read whole: it is small beside the inputs, and row by row would be slow.
+        return (x if isinstance(x, np.ndarray) else np.asarray(x[:]))[:, None]
     return x
 
 
