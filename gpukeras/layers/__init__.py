@@ -9,6 +9,7 @@ from .embeddings import *
 from .merge import *
 from .noise import *
 from .normalization import *
+from .recurrent import *
 
 
 def serialize(layer):
