@@ -7,10 +7,10 @@ import sys
 def main(arguments=None):
     """Runs one command.
 
-    # Arguments
+    Arguments:
         arguments: list of str, the command line without the program; None takes the process's own.
 
-    # Returns
+    Returns:
         The exit status, int.
     """
     parser = argparse.ArgumentParser(prog="python -m gpukeras")

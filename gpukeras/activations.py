@@ -13,14 +13,14 @@ _SELU_SCALE = 1.0507009873554804934193349852946
 def softmax(x, axis=-1):
     """Exponentials rescaled to a sum of 1 along an axis.
 
-    # Arguments
+    Arguments:
         x: tensor of rank 2 or more.
         axis: int, the axis that sums to 1.
 
-    # Returns
+    Returns:
         Tensor like `x`.
 
-    # Raises
+    Raises:
         ValueError: when `x` has fewer than two axes.
     """
     ndim = K.ndim(x)
@@ -35,11 +35,11 @@ def softmax(x, axis=-1):
 def elu(x, alpha=1.0):
     """x above 0, alpha * (exp(x) - 1) below.
 
-    # Arguments
+    Arguments:
         x: tensor.
         alpha: float, minus the limit for very negative `x`.
 
-    # Returns
+    Returns:
         Tensor like `x`.
 
     Source: Clevert et al., "Fast and Accurate Deep Network Learning by Exponential Linear Units", 2015.
@@ -52,10 +52,10 @@ def selu(x):
 
     Use it with the `lecun_normal` initializer and `AlphaDropout`.
 
-    # Arguments
+    Arguments:
         x: tensor.
 
-    # Returns
+    Returns:
         Tensor like `x`.
 
     Source: Klambauer et al., "Self-Normalizing Neural Networks", 2017.
@@ -66,10 +66,10 @@ def selu(x):
 def softplus(x):
     """log(exp(x) + 1).
 
-    # Arguments
+    Arguments:
         x: tensor.
 
-    # Returns
+    Returns:
         Tensor like `x`.
     """
     return K.softplus(x)
@@ -78,10 +78,10 @@ def softplus(x):
 def softsign(x):
     """x / (|x| + 1).
 
-    # Arguments
+    Arguments:
         x: tensor.
 
-    # Returns
+    Returns:
         Tensor like `x`.
     """
     return K.softsign(x)
@@ -90,13 +90,13 @@ def softsign(x):
 def relu(x, alpha=0.0, max_value=None, threshold=0.0):
     """x at or above the threshold (at most `max_value`), alpha * (x - threshold) below it.
 
-    # Arguments
+    Arguments:
         x: tensor.
         alpha: float, slope below the threshold.
         max_value: float, the largest result, or None.
         threshold: float.
 
-    # Returns
+    Returns:
         Tensor like `x`.
     """
     return K.relu(x, alpha=alpha, max_value=max_value, threshold=threshold)
@@ -105,10 +105,10 @@ def relu(x, alpha=0.0, max_value=None, threshold=0.0):
 def tanh(x):
     """Hyperbolic tangent.
 
-    # Arguments
+    Arguments:
         x: tensor.
 
-    # Returns
+    Returns:
         Tensor like `x`.
     """
     return K.tanh(x)
@@ -117,10 +117,10 @@ def tanh(x):
 def sigmoid(x):
     """1 / (1 + exp(-x)).
 
-    # Arguments
+    Arguments:
         x: tensor.
 
-    # Returns
+    Returns:
         Tensor like `x`.
     """
     return K.sigmoid(x)
@@ -129,10 +129,10 @@ def sigmoid(x):
 def hard_sigmoid(x):
     """A straight-line sigmoid: 0.2 * x + 0.5, clipped to [0, 1].
 
-    # Arguments
+    Arguments:
         x: tensor.
 
-    # Returns
+    Returns:
         Tensor like `x`.
     """
     return K.hard_sigmoid(x)
@@ -141,10 +141,10 @@ def hard_sigmoid(x):
 def exponential(x):
     """exp(x).
 
-    # Arguments
+    Arguments:
         x: tensor.
 
-    # Returns
+    Returns:
         Tensor like `x`.
     """
     return K.exp(x)
@@ -153,10 +153,10 @@ def exponential(x):
 def linear(x):
     """x, unchanged.
 
-    # Arguments
+    Arguments:
         x: tensor.
 
-    # Returns
+    Returns:
         `x` itself.
     """
     return x
@@ -165,10 +165,10 @@ def linear(x):
 def serialize(activation):
     """The name that stands for an activation in a config.
 
-    # Arguments
+    Arguments:
         activation: a function.
 
-    # Returns
+    Returns:
         str, the function's name.
     """
     return activation.__name__
@@ -177,14 +177,14 @@ def serialize(activation):
 def deserialize(name, custom_objects=None):
     """The activation function that a name stands for.
 
-    # Arguments
+    Arguments:
         name: str.
         custom_objects: dict of name -> function.
 
-    # Returns
+    Returns:
         The function.
 
-    # Raises
+    Raises:
         ValueError: for an unknown name.
     """
     return deserialize_keras_object(
@@ -198,13 +198,13 @@ def deserialize(name, custom_objects=None):
 def get(identifier):
     """Finds an activation by name, and passes functions through.
 
-    # Arguments
+    Arguments:
         identifier: None (which means `linear`), str or callable.
 
-    # Returns
+    Returns:
         A function of a tensor.
 
-    # Raises
+    Raises:
         ValueError: for an unknown name or another type.
     """
     if identifier is None:

@@ -13,7 +13,7 @@ class Constraint:
     def get_config(self):
         """Arguments to build an equal constraint from.
 
-        # Returns
+        Returns:
             dict.
         """
         return {}
@@ -26,7 +26,7 @@ def _norm(w, axis):
 class MaxNorm(Constraint):
     """Shrinks each vector of a weight to a norm of at most `max_value`.
 
-    # Arguments
+    Arguments:
         max_value: float, largest norm.
         axis: int or list of int, the axes a vector extends over: 0 for a `Dense` kernel
             (input_dim, units), [0, 1, 2] for a channels_last `Conv2D` kernel.
@@ -45,7 +45,7 @@ class MaxNorm(Constraint):
     def get_config(self):
         """Arguments to build an equal constraint from.
 
-        # Returns
+        Returns:
             dict.
         """
         return {"max_value": self.max_value, "axis": self.axis}
@@ -61,7 +61,7 @@ class NonNeg(Constraint):
 class UnitNorm(Constraint):
     """Scales each vector of a weight to norm 1.
 
-    # Arguments
+    Arguments:
         axis: int or list of int, the axes a vector extends over (see `MaxNorm`).
     """
 
@@ -74,7 +74,7 @@ class UnitNorm(Constraint):
     def get_config(self):
         """Arguments to build an equal constraint from.
 
-        # Returns
+        Returns:
             dict.
         """
         return {"axis": self.axis}
@@ -83,7 +83,7 @@ class UnitNorm(Constraint):
 class MinMaxNorm(Constraint):
     """Moves the norm of each vector of a weight into [min_value, max_value].
 
-    # Arguments
+    Arguments:
         min_value: float, smallest norm.
         max_value: float, largest norm.
         rate: float, how far to go: 1 is all the way, less leaves that share of the old norm.
@@ -104,7 +104,7 @@ class MinMaxNorm(Constraint):
     def get_config(self):
         """Arguments to build an equal constraint from.
 
-        # Returns
+        Returns:
             dict.
         """
         return {
@@ -124,10 +124,10 @@ min_max_norm = MinMaxNorm
 def serialize(constraint):
     """What a config stores for a constraint.
 
-    # Arguments
+    Arguments:
         constraint: a `Constraint`, a function, or None.
 
-    # Returns
+    Returns:
         dict, str or None.
     """
     return serialize_keras_object(constraint)
@@ -136,14 +136,14 @@ def serialize(constraint):
 def deserialize(config, custom_objects=None):
     """Builds a constraint from its config.
 
-    # Arguments
+    Arguments:
         config: dict with `class_name` and `config`, or the name of a class or function.
         custom_objects: dict of name -> class.
 
-    # Returns
+    Returns:
         The constraint.
 
-    # Raises
+    Raises:
         ValueError: for an unknown name.
     """
     return deserialize_keras_object(
@@ -154,13 +154,13 @@ def deserialize(config, custom_objects=None):
 def get(identifier):
     """Finds a constraint by name or config, and passes callables through.
 
-    # Arguments
+    Arguments:
         identifier: None, str, config dict or callable.
 
-    # Returns
+    Returns:
         A callable, or None for None.
 
-    # Raises
+    Raises:
         ValueError: for an unknown name or another type.
     """
     if identifier is None:

@@ -26,7 +26,7 @@ class Engine(NamedTuple):
 def distribution_version(name):
     """Returns the installed version of a distribution, or None.
 
-    # Arguments
+    Arguments:
         name: str, the distribution's name, for example `'pyyaml'`.
     """
     try:
@@ -38,7 +38,7 @@ def distribution_version(name):
 def engines():
     """Lists the engines with their state.
 
-    # Returns
+    Returns:
         List of `Engine`; `detail` describes one that is on and gives the reason for one that is off.
     """
     found = [Engine("numpy", True, "always there; every operation has a NumPy kernel")]
@@ -61,7 +61,7 @@ def engines():
 def devices():
     """Lists the devices.
 
-    # Returns
+    Returns:
         List of `(name, description)`, both str, the CPU first.
     """
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -78,7 +78,7 @@ def devices():
 def report():
     """Composes the text that `python -m gpukeras info` prints.
 
-    # Returns
+    Returns:
         The report, str of several lines.
     """
     from . import backend as K

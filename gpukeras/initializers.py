@@ -20,7 +20,7 @@ class Initializer:
     def get_config(self):
         """Arguments to build an equal initializer from.
 
-        # Returns
+        Returns:
             dict.
         """
         return {}
@@ -29,10 +29,10 @@ class Initializer:
     def from_config(cls, config):
         """Builds an initializer from what `get_config` returned.
 
-        # Arguments
+        Arguments:
             config: dict.
 
-        # Returns
+        Returns:
             A new initializer.
         """
         # Files of tf.keras name a dtype here; the weight's own dtype decides.
@@ -56,7 +56,7 @@ class Ones(Initializer):
 class Constant(Initializer):
     """One value everywhere.
 
-    # Arguments
+    Arguments:
         value: float, or an array of the weight's shape.
     """
 
@@ -69,7 +69,7 @@ class Constant(Initializer):
     def get_config(self):
         """Arguments to build an equal initializer from.
 
-        # Returns
+        Returns:
             dict.
         """
         return {"value": self.value}
@@ -78,7 +78,7 @@ class Constant(Initializer):
 class RandomNormal(Initializer):
     """Normally distributed values.
 
-    # Arguments
+    Arguments:
         mean: float.
         stddev: float, standard deviation.
         seed: int, or None for other values each time.
@@ -95,7 +95,7 @@ class RandomNormal(Initializer):
     def get_config(self):
         """Arguments to build an equal initializer from.
 
-        # Returns
+        Returns:
             dict.
         """
         return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
@@ -104,7 +104,7 @@ class RandomNormal(Initializer):
 class RandomUniform(Initializer):
     """Uniformly distributed values.
 
-    # Arguments
+    Arguments:
         minval: float, lower end (included).
         maxval: float, upper end (excluded).
         seed: int, or None for other values each time.
@@ -121,7 +121,7 @@ class RandomUniform(Initializer):
     def get_config(self):
         """Arguments to build an equal initializer from.
 
-        # Returns
+        Returns:
             dict.
         """
         return {"minval": self.minval, "maxval": self.maxval, "seed": self.seed}
@@ -130,7 +130,7 @@ class RandomUniform(Initializer):
 class TruncatedNormal(Initializer):
     """Normally distributed values of which those beyond two standard deviations are drawn again.
 
-    # Arguments
+    Arguments:
         mean: float.
         stddev: float, standard deviation before the cut.
         seed: int, or None for other values each time.
@@ -147,7 +147,7 @@ class TruncatedNormal(Initializer):
     def get_config(self):
         """Arguments to build an equal initializer from.
 
-        # Returns
+        Returns:
             dict.
         """
         return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
@@ -160,13 +160,13 @@ _DISTRIBUTIONS = ("normal", "uniform")
 class VarianceScaling(Initializer):
     """Random values whose variance is `scale / n`, n being the number of connections of a unit.
 
-    # Arguments
+    Arguments:
         scale: float, positive.
         mode: what n counts: 'fan_in' (inputs), 'fan_out' (outputs) or 'fan_avg' (their mean).
         distribution: 'normal' (truncated at two standard deviations) or 'uniform'.
         seed: int, or None for other values each time.
 
-    # Raises
+    Raises:
         ValueError: for a scale that is not positive, or an unknown mode or distribution.
     """
 
@@ -199,7 +199,7 @@ class VarianceScaling(Initializer):
     def get_config(self):
         """Arguments to build an equal initializer from.
 
-        # Returns
+        Returns:
             dict.
         """
         return {
@@ -213,10 +213,10 @@ class VarianceScaling(Initializer):
     def from_config(cls, config):
         """Builds an initializer from what `get_config` returned, here or in tf.keras.
 
-        # Arguments
+        Arguments:
             config: dict.
 
-        # Returns
+        Returns:
             A new initializer.
         """
         config = dict(config)
@@ -230,7 +230,7 @@ class Orthogonal(Initializer):
 
     Weights with more than two axes are seen as a matrix of all axes but the last by the last.
 
-    # Arguments
+    Arguments:
         gain: float.
         seed: int, or None for other values each time.
 
@@ -255,7 +255,7 @@ class Orthogonal(Initializer):
     def get_config(self):
         """Arguments to build an equal initializer from.
 
-        # Returns
+        Returns:
             dict.
         """
         return {"gain": self.gain, "seed": self.seed}
@@ -264,7 +264,7 @@ class Orthogonal(Initializer):
 class Identity(Initializer):
     """The identity matrix times `gain`; side by side, repeated, when one side is a multiple of the other.
 
-    # Arguments
+    Arguments:
         gain: float.
     """
 
@@ -285,7 +285,7 @@ class Identity(Initializer):
     def get_config(self):
         """Arguments to build an equal initializer from.
 
-        # Returns
+        Returns:
             dict.
         """
         return {"gain": self.gain}
@@ -294,10 +294,10 @@ class Identity(Initializer):
 def lecun_uniform(seed=None):
     """Uniform within sqrt(3 / fan_in).
 
-    # Arguments
+    Arguments:
         seed: int or None.
 
-    # Returns
+    Returns:
         `VarianceScaling`.
 
     Source: LeCun et al., "Efficient BackProp", 1998.
@@ -308,10 +308,10 @@ def lecun_uniform(seed=None):
 def lecun_normal(seed=None):
     """Truncated normal with standard deviation sqrt(1 / fan_in).
 
-    # Arguments
+    Arguments:
         seed: int or None.
 
-    # Returns
+    Returns:
         `VarianceScaling`.
 
     Source: LeCun et al., "Efficient BackProp", 1998.
@@ -322,10 +322,10 @@ def lecun_normal(seed=None):
 def glorot_uniform(seed=None):
     """Uniform within sqrt(6 / (fan_in + fan_out)), also called Xavier uniform.
 
-    # Arguments
+    Arguments:
         seed: int or None.
 
-    # Returns
+    Returns:
         `VarianceScaling`.
 
     Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward networks", 2010.
@@ -336,10 +336,10 @@ def glorot_uniform(seed=None):
 def glorot_normal(seed=None):
     """Truncated normal with standard deviation sqrt(2 / (fan_in + fan_out)), also called Xavier normal.
 
-    # Arguments
+    Arguments:
         seed: int or None.
 
-    # Returns
+    Returns:
         `VarianceScaling`.
 
     Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward networks", 2010.
@@ -350,10 +350,10 @@ def glorot_normal(seed=None):
 def he_uniform(seed=None):
     """Uniform within sqrt(6 / fan_in).
 
-    # Arguments
+    Arguments:
         seed: int or None.
 
-    # Returns
+    Returns:
         `VarianceScaling`.
 
     Source: He et al., "Delving Deep into Rectifiers", 2015.
@@ -364,10 +364,10 @@ def he_uniform(seed=None):
 def he_normal(seed=None):
     """Truncated normal with standard deviation sqrt(2 / fan_in).
 
-    # Arguments
+    Arguments:
         seed: int or None.
 
-    # Returns
+    Returns:
         `VarianceScaling`.
 
     Source: He et al., "Delving Deep into Rectifiers", 2015.
@@ -398,15 +398,15 @@ _FOREIGN = {
 def _compute_fans(shape, data_format="channels_last"):
     """Numbers of input and output connections of a unit whose kernel has this shape.
 
-    # Arguments
+    Arguments:
         shape: tuple of int: (inputs, outputs) for a dense kernel; with spatial axes in front for a
             channels_last convolution; (outputs, inputs, spatial...) for 'channels_first'.
         data_format: 'channels_last' or 'channels_first'.
 
-    # Returns
+    Returns:
         Tuple (fan_in, fan_out).
 
-    # Raises
+    Raises:
         ValueError: for another data format.
     """
     if len(shape) == 2:
@@ -427,10 +427,10 @@ def _compute_fans(shape, data_format="channels_last"):
 def serialize(initializer):
     """What a config stores for an initializer.
 
-    # Arguments
+    Arguments:
         initializer: an `Initializer`, a function, or None.
 
-    # Returns
+    Returns:
         dict, str or None.
     """
     return serialize_keras_object(initializer)
@@ -439,14 +439,14 @@ def serialize(initializer):
 def deserialize(config, custom_objects=None):
     """Builds an initializer from its config.
 
-    # Arguments
+    Arguments:
         config: dict with `class_name` and `config`, or the name of a class or function.
         custom_objects: dict of name -> class.
 
-    # Returns
+    Returns:
         The initializer.
 
-    # Raises
+    Raises:
         ValueError: for an unknown name.
     """
     return deserialize_keras_object(
@@ -460,13 +460,13 @@ def deserialize(config, custom_objects=None):
 def get(identifier):
     """Finds an initializer by name or config, and passes callables through.
 
-    # Arguments
+    Arguments:
         identifier: str, config dict or callable.
 
-    # Returns
+    Returns:
         A callable of (shape, dtype=None).
 
-    # Raises
+    Raises:
         ValueError: for an unknown name or another type.
     """
     if isinstance(identifier, dict):

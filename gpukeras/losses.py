@@ -16,11 +16,11 @@ _LOG_2 = math.log(2.0)
 def mean_squared_error(y_true, y_pred):
     """Mean of the squared differences.
 
-    # Arguments
+    Arguments:
         y_true: tensor (N, ..., D), targets.
         y_pred: tensor (N, ..., D), predictions.
 
-    # Returns
+    Returns:
         Tensor (N, ...).
     """
     return K.mean(K.square(y_pred - y_true), axis=-1)
@@ -29,11 +29,11 @@ def mean_squared_error(y_true, y_pred):
 def mean_absolute_error(y_true, y_pred):
     """Mean of the absolute differences.
 
-    # Arguments
+    Arguments:
         y_true: tensor (N, ..., D), targets.
         y_pred: tensor (N, ..., D), predictions.
 
-    # Returns
+    Returns:
         Tensor (N, ...).
     """
     return K.mean(K.abs(y_pred - y_true), axis=-1)
@@ -42,11 +42,11 @@ def mean_absolute_error(y_true, y_pred):
 def mean_absolute_percentage_error(y_true, y_pred):
     """Mean of the absolute differences in per cent of the targets, which count as `K.epsilon()` at least.
 
-    # Arguments
+    Arguments:
         y_true: tensor (N, ..., D), targets.
         y_pred: tensor (N, ..., D), predictions.
 
-    # Returns
+    Returns:
         Tensor (N, ...), 100 standing for a difference as large as the target.
     """
     relative = K.abs((y_true - y_pred) / K.clip(K.abs(y_true), K.epsilon(), None))
@@ -56,11 +56,11 @@ def mean_absolute_percentage_error(y_true, y_pred):
 def mean_squared_logarithmic_error(y_true, y_pred):
     """Mean of the squared differences of log(1 + value), values counting as `K.epsilon()` at least.
 
-    # Arguments
+    Arguments:
         y_true: tensor (N, ..., D), targets, not negative.
         y_pred: tensor (N, ..., D), predictions.
 
-    # Returns
+    Returns:
         Tensor (N, ...).
     """
     log_pred = K.log(K.clip(y_pred, K.epsilon(), None) + 1.0)
@@ -71,11 +71,11 @@ def mean_squared_logarithmic_error(y_true, y_pred):
 def squared_hinge(y_true, y_pred):
     """Mean of max(1 - y_true * y_pred, 0) squared.
 
-    # Arguments
+    Arguments:
         y_true: tensor (N, ..., D), targets, -1 or 1.
         y_pred: tensor (N, ..., D), predictions.
 
-    # Returns
+    Returns:
         Tensor (N, ...).
     """
     return K.mean(K.square(K.maximum(1.0 - y_true * y_pred, 0.0)), axis=-1)
@@ -84,11 +84,11 @@ def squared_hinge(y_true, y_pred):
 def hinge(y_true, y_pred):
     """Mean of max(1 - y_true * y_pred, 0).
 
-    # Arguments
+    Arguments:
         y_true: tensor (N, ..., D), targets, -1 or 1.
         y_pred: tensor (N, ..., D), predictions.
 
-    # Returns
+    Returns:
         Tensor (N, ...).
     """
     return K.mean(K.maximum(1.0 - y_true * y_pred, 0.0), axis=-1)
@@ -97,11 +97,11 @@ def hinge(y_true, y_pred):
 def categorical_hinge(y_true, y_pred):
     """By how much the best wrong class comes within 1 of the right one: max(wrong - right + 1, 0).
 
-    # Arguments
+    Arguments:
         y_true: tensor (N, ..., C), one-hot targets.
         y_pred: tensor (N, ..., C), scores.
 
-    # Returns
+    Returns:
         Tensor (N, ...).
     """
     right = K.sum(y_true * y_pred, axis=-1)
@@ -112,11 +112,11 @@ def categorical_hinge(y_true, y_pred):
 def logcosh(y_true, y_pred):
     """Mean of log(cosh(y_pred - y_true)): squared for small errors, absolute for large ones.
 
-    # Arguments
+    Arguments:
         y_true: tensor (N, ..., D), targets.
         y_pred: tensor (N, ..., D), predictions.
 
-    # Returns
+    Returns:
         Tensor (N, ...).
     """
     x = y_pred - y_true
@@ -127,11 +127,11 @@ def logcosh(y_true, y_pred):
 def categorical_crossentropy(y_true, y_pred):
     """Crossentropy of a distribution over classes with a target distribution.
 
-    # Arguments
+    Arguments:
         y_true: tensor (N, ..., C), one-hot or soft targets.
         y_pred: tensor (N, ..., C), probabilities; they are rescaled to a sum of 1 first.
 
-    # Returns
+    Returns:
         Tensor (N, ...).
     """
     return K.categorical_crossentropy(y_true, y_pred)
@@ -140,11 +140,11 @@ def categorical_crossentropy(y_true, y_pred):
 def sparse_categorical_crossentropy(y_true, y_pred):
     """Crossentropy of a distribution over classes with an integer class per sample.
 
-    # Arguments
+    Arguments:
         y_true: tensor (N, ...) or (N, ..., 1), class numbers.
         y_pred: tensor (N, ..., C), probabilities.
 
-    # Returns
+    Returns:
         Tensor (N, ...).
     """
     return K.sparse_categorical_crossentropy(y_true, y_pred)
@@ -153,11 +153,11 @@ def sparse_categorical_crossentropy(y_true, y_pred):
 def binary_crossentropy(y_true, y_pred):
     """Mean crossentropy of independent yes/no probabilities.
 
-    # Arguments
+    Arguments:
         y_true: tensor (N, ..., D), targets between 0 and 1.
         y_pred: tensor (N, ..., D), probabilities.
 
-    # Returns
+    Returns:
         Tensor (N, ...).
     """
     return K.mean(K.binary_crossentropy(y_true, y_pred), axis=-1)
@@ -166,11 +166,11 @@ def binary_crossentropy(y_true, y_pred):
 def kullback_leibler_divergence(y_true, y_pred):
     """Sum of y_true * log(y_true / y_pred), both clipped to [`K.epsilon()`, 1].
 
-    # Arguments
+    Arguments:
         y_true: tensor (N, ..., C), target distribution.
         y_pred: tensor (N, ..., C), predicted distribution.
 
-    # Returns
+    Returns:
         Tensor (N, ...).
     """
     y_true = K.clip(y_true, K.epsilon(), 1)
@@ -181,11 +181,11 @@ def kullback_leibler_divergence(y_true, y_pred):
 def poisson(y_true, y_pred):
     """Mean of y_pred - y_true * log(y_pred): the Poisson likelihood of counts, without its constant.
 
-    # Arguments
+    Arguments:
         y_true: tensor (N, ..., D), counts.
         y_pred: tensor (N, ..., D), predicted rates, positive.
 
-    # Returns
+    Returns:
         Tensor (N, ...).
     """
     return K.mean(y_pred - y_true * K.log(y_pred + K.epsilon()), axis=-1)
@@ -194,11 +194,11 @@ def poisson(y_true, y_pred):
 def cosine_proximity(y_true, y_pred):
     """Minus the cosine of the angle between target and prediction, so that -1 is best.
 
-    # Arguments
+    Arguments:
         y_true: tensor (N, ..., D), targets.
         y_pred: tensor (N, ..., D), predictions.
 
-    # Returns
+    Returns:
         Tensor (N, ...).
     """
     y_true = K.l2_normalize(y_true, axis=-1)
@@ -217,10 +217,10 @@ cosine = cosine_proximity
 def serialize(loss):
     """The name that stands for a loss in a config.
 
-    # Arguments
+    Arguments:
         loss: a loss function.
 
-    # Returns
+    Returns:
         str, the function's name.
     """
     return serialize_keras_object(loss)
@@ -229,14 +229,14 @@ def serialize(loss):
 def deserialize(name, custom_objects=None):
     """The loss function that a name stands for.
 
-    # Arguments
+    Arguments:
         name: str, or a config dict of a custom loss object.
         custom_objects: dict of name -> function.
 
-    # Returns
+    Returns:
         The loss function.
 
-    # Raises
+    Raises:
         ValueError: for an unknown name.
     """
     return deserialize_keras_object(
@@ -247,13 +247,13 @@ def deserialize(name, custom_objects=None):
 def get(identifier):
     """Finds a loss by name or config, and passes functions through.
 
-    # Arguments
+    Arguments:
         identifier: None, str, config dict or callable.
 
-    # Returns
+    Returns:
         A callable, or None for None.
 
-    # Raises
+    Raises:
         ValueError: for an unknown name or another type.
     """
     if identifier is None:

@@ -25,11 +25,11 @@ from .utils.generic_utils import deserialize_keras_object, serialize_keras_objec
 def binary_accuracy(y_true, y_pred):
     """Share of the last axis on which the prediction, rounded to 0 or 1, equals the target.
 
-    # Arguments
+    Arguments:
         y_true: tensor (N, ..., D), targets 0 or 1.
         y_pred: tensor (N, ..., D), probabilities.
 
-    # Returns
+    Returns:
         Tensor (N, ...), between 0 and 1.
     """
     return K.mean(K.equal(y_true, K.round(y_pred)), axis=-1)
@@ -38,11 +38,11 @@ def binary_accuracy(y_true, y_pred):
 def categorical_accuracy(y_true, y_pred):
     """Whether the most probable class is the target's class.
 
-    # Arguments
+    Arguments:
         y_true: tensor (N, ..., C), one-hot targets.
         y_pred: tensor (N, ..., C), probabilities or scores.
 
-    # Returns
+    Returns:
         Tensor (N, ...) of 0 and 1.
     """
     return K.cast(K.equal(K.argmax(y_true, axis=-1), K.argmax(y_pred, axis=-1)), K.floatx())
@@ -51,11 +51,11 @@ def categorical_accuracy(y_true, y_pred):
 def sparse_categorical_accuracy(y_true, y_pred):
     """Whether the most probable class is the target's class number.
 
-    # Arguments
+    Arguments:
         y_true: tensor (N, ...) or (N, ..., 1), class numbers.
         y_pred: tensor (N, ..., C), probabilities or scores.
 
-    # Returns
+    Returns:
         Tensor (N, ...) of 0 and 1.
     """
     predicted = K.argmax(y_pred, axis=-1)
@@ -67,12 +67,12 @@ def sparse_categorical_accuracy(y_true, y_pred):
 def top_k_categorical_accuracy(y_true, y_pred, k=5):
     """Share of samples whose target class is among the `k` most probable ones.
 
-    # Arguments
+    Arguments:
         y_true: tensor (N, C), one-hot targets.
         y_pred: tensor (N, C), probabilities or scores.
         k: int, how many classes may be right.
 
-    # Returns
+    Returns:
         Scalar tensor.
     """
     return K.mean(K.in_top_k(y_pred, K.argmax(y_true, axis=-1), k), axis=-1)
@@ -81,12 +81,12 @@ def top_k_categorical_accuracy(y_true, y_pred, k=5):
 def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5):
     """Share of samples whose target class number is among the `k` most probable ones.
 
-    # Arguments
+    Arguments:
         y_true: tensor (N,) or (N, 1), class numbers.
         y_pred: tensor (N, C), probabilities or scores.
         k: int, how many classes may be right.
 
-    # Returns
+    Returns:
         Scalar tensor.
     """
     return K.mean(K.in_top_k(y_pred, K.cast(K.flatten(y_true), "int32"), k), axis=-1)
@@ -102,10 +102,10 @@ cosine = cosine_proximity
 def serialize(metric):
     """What a config stores for a metric.
 
-    # Arguments
+    Arguments:
         metric: a function, or an object with `get_config`.
 
-    # Returns
+    Returns:
         str or dict.
     """
     return serialize_keras_object(metric)
@@ -114,14 +114,14 @@ def serialize(metric):
 def deserialize(config, custom_objects=None):
     """The metric that a name or config stands for.
 
-    # Arguments
+    Arguments:
         config: str, or dict with `class_name` and `config`.
         custom_objects: dict of name -> function or class.
 
-    # Returns
+    Returns:
         The metric.
 
-    # Raises
+    Raises:
         ValueError: for an unknown name.
     """
     return deserialize_keras_object(
@@ -135,13 +135,13 @@ def deserialize(config, custom_objects=None):
 def get(identifier):
     """Finds a metric by name or config, and passes functions through.
 
-    # Arguments
+    Arguments:
         identifier: str, config dict or callable.
 
-    # Returns
+    Returns:
         A callable.
 
-    # Raises
+    Raises:
         ValueError: for an unknown name or another type.
     """
     if isinstance(identifier, (str, dict)):

@@ -25,14 +25,14 @@ __all__ = [
 def clone_model(model, input_tensors=None):
     """Makes a model like another one, with new layers and new weights.
 
-    # Arguments
+    Arguments:
         model: a Model or Sequential, not a subclass that computes in `call`.
         input_tensors: tensor or list of tensors to build the new model on; new placeholders by default.
 
-    # Returns
+    Returns:
         A Model, or a Sequential for a Sequential.
 
-    # Raises
+    Raises:
         ValueError: when it is not a model, or the number of tensors differs from that of its inputs.
         NotImplementedError: for a subclass that computes in `call`.
     """

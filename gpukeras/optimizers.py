@@ -16,12 +16,12 @@ from .utils.optimizer_configs import foreign_config
 def clip_norm(g, c, n):
     """Scales a gradient down when a norm is too large.
 
-    # Arguments
+    Arguments:
         g: tensor, the gradient.
         c: float, the largest norm allowed; 0 or less switches clipping off.
         n: scalar tensor, the norm to compare with (usually of all gradients together).
 
-    # Returns
+    Returns:
         `g` times min(1, c / n).
     """
     if c <= 0:
@@ -37,11 +37,11 @@ def _clip_factor(c, n):
 class Optimizer:
     """Base of all optimizers.
 
-    # Arguments
+    Arguments:
         clipnorm: float, gradients are scaled down together when their joint L2 norm exceeds this.
         clipvalue: float, every gradient entry is clipped to [-clipvalue, clipvalue].
 
-    # Raises
+    Raises:
         TypeError: for any other keyword.
 
     Subclasses write `get_updates(self, loss, params)`: call `self.get_gradients(loss, params)`, put what must
@@ -73,11 +73,11 @@ class Optimizer:
     def get_updates(self, loss, params):
         """Builds the updates of one training step.
 
-        # Arguments
+        Arguments:
             loss: scalar tensor to minimise.
             params: list of variables.
 
-        # Returns
+        Returns:
             List of updates.
         """
         raise NotImplementedError(f"{type(self).__name__}: write get_updates(self, loss, params)")
@@ -85,14 +85,14 @@ class Optimizer:
     def get_gradients(self, loss, params):
         """Gradients of the loss, clipped as asked for.
 
-        # Arguments
+        Arguments:
             loss: scalar tensor.
             params: list of variables.
 
-        # Returns
+        Returns:
             List of tensors shaped like the variables.
 
-        # Raises
+        Raises:
             ValueError: when the loss does not depend on a variable in a differentiable way.
         """
         grads = K.gradients(loss, params)
@@ -116,10 +116,10 @@ class Optimizer:
     def set_weights(self, weights):
         """Sets the optimizer's state.
 
-        # Arguments
+        Arguments:
             weights: list of arrays as `get_weights` returns them.
 
-        # Raises
+        Raises:
             ValueError: when their number or a shape does not fit.
         """
         params = self.weights
@@ -140,7 +140,7 @@ class Optimizer:
     def get_weights(self):
         """The optimizer's state.
 
-        # Returns
+        Returns:
             List of arrays.
         """
         return K.batch_get_value(self.weights)
@@ -148,7 +148,7 @@ class Optimizer:
     def get_config(self):
         """Arguments to build an equal optimizer from.
 
-        # Returns
+        Returns:
             dict.
         """
         return {name: getattr(self, name) for name in ("clipnorm", "clipvalue") if hasattr(self, name)}
@@ -157,10 +157,10 @@ class Optimizer:
     def from_config(cls, config):
         """Builds an optimizer from what `get_config` returned, here, in later Keras or in tf.keras.
 
-        # Arguments
+        Arguments:
             config: dict.
 
-        # Returns
+        Returns:
             A new optimizer.
         """
         return cls(**foreign_config(cls.__name__, config))
@@ -187,11 +187,11 @@ class _Rule(Optimizer):
     def get_updates(self, loss, params):
         """Builds the updates of one training step.
 
-        # Arguments
+        Arguments:
             loss: scalar tensor to minimise.
             params: list of variables.
 
-        # Returns
+        Returns:
             List of updates.
         """
         grads = self.get_gradients(loss, params)
@@ -223,7 +223,7 @@ class _Rule(Optimizer):
     def get_config(self):
         """Arguments to build an equal optimizer from.
 
-        # Returns
+        Returns:
             dict.
         """
         config = super().get_config()
@@ -241,7 +241,7 @@ class SGD(_Rule):
 
     v' = momentum * v - lr * g;  p' = p + v', or p + momentum * v' - lr * g with Nesterov momentum.
 
-    # Arguments
+    Arguments:
         lr: float, learning rate.
         momentum: float between 0 and 1.
         decay: float, lr is divided by 1 + decay * (steps done).
@@ -274,7 +274,7 @@ class RMSprop(_Rule):
 
     a' = rho * a + (1 - rho) * g^2;  p' = p - lr * g / (sqrt(a') + epsilon).
 
-    # Arguments
+    Arguments:
         lr: float, learning rate.
         rho: float, how much of the running mean is kept.
         epsilon: float, or None for `K.epsilon()`.
@@ -306,7 +306,7 @@ class Adagrad(_Rule):
 
     a' = a + g^2;  p' = p - lr * g / (sqrt(a') + epsilon).
 
-    # Arguments
+    Arguments:
         lr: float, learning rate.
         epsilon: float, or None for `K.epsilon()`.
         decay: float, lr is divided by 1 + decay * (steps done).
@@ -339,7 +339,7 @@ class Adadelta(_Rule):
     a' = rho * a + (1 - rho) * g^2;  u = g * sqrt(d + epsilon) / sqrt(a' + epsilon);
     p' = p - lr * u;  d' = rho * d + (1 - rho) * u^2.
 
-    # Arguments
+    Arguments:
         lr: float, learning rate; best left at 1.
         rho: float, how much of the running means is kept.
         epsilon: float, or None for `K.epsilon()`.
@@ -376,7 +376,7 @@ class Adam(_Rule):
     lr_t = lr * sqrt(1 - beta_2^t) / (1 - beta_1^t);  m' = beta_1 * m + (1 - beta_1) * g;
     v' = beta_2 * v + (1 - beta_2) * g^2;  p' = p - lr_t * m' / (sqrt(v') + epsilon).
 
-    # Arguments
+    Arguments:
         lr: float, learning rate.
         beta_1: float, how much of the mean of gradients is kept.
         beta_2: float, how much of the mean of squares is kept.
@@ -424,7 +424,7 @@ class Adamax(_Rule):
     lr_t = lr / (1 - beta_1^t);  m' = beta_1 * m + (1 - beta_1) * g;  u' = max(beta_2 * u, |g|);
     p' = p - lr_t * m' / (u' + epsilon).
 
-    # Arguments
+    Arguments:
         lr: float, learning rate.
         beta_1: float, how much of the mean of gradients is kept.
         beta_2: float, how fast the largest gradient is forgotten.
@@ -460,7 +460,7 @@ class Nadam(_Rule):
 
     mu_t = beta_1 * (1 - 0.5 * 0.96^(t * schedule_decay)), and the update looks one mu ahead.
 
-    # Arguments
+    Arguments:
         lr: float, learning rate.
         beta_1: float, the momentum after the warm-up.
         beta_2: float, how much of the mean of squares is kept.
@@ -510,7 +510,7 @@ class Nadam(_Rule):
 class TFOptimizer(Optimizer):
     """Wraps an object with TensorFlow 1's optimizer protocol.
 
-    # Arguments
+    Arguments:
         optimizer: object with `compute_gradients(loss, params)` -> list of (gradient, variable), and
             `apply_gradients(pairs, global_step=variable)` -> an update or a list of updates.
     """
@@ -524,11 +524,11 @@ class TFOptimizer(Optimizer):
     def get_updates(self, loss, params):
         """Builds the updates of one training step.
 
-        # Arguments
+        Arguments:
             loss: scalar tensor to minimise.
             params: list of variables.
 
-        # Returns
+        Returns:
             List of updates.
         """
         pairs = self.optimizer.compute_gradients(loss, params)
@@ -550,7 +550,7 @@ class TFOptimizer(Optimizer):
     def from_config(cls, config):
         """Not possible, for want of a config.
 
-        # Arguments
+        Arguments:
             config: dict.
         """
         raise NotImplementedError("TFOptimizer: a wrapped optimizer cannot be built from a config")
@@ -579,10 +579,10 @@ _CLASSES = {
 def serialize(optimizer):
     """What a config stores for an optimizer.
 
-    # Arguments
+    Arguments:
         optimizer: an `Optimizer`.
 
-    # Returns
+    Returns:
         dict with `class_name` and `config`.
     """
     return serialize_keras_object(optimizer)
@@ -591,14 +591,14 @@ def serialize(optimizer):
 def deserialize(config, custom_objects=None):
     """Builds an optimizer from its config.
 
-    # Arguments
+    Arguments:
         config: dict with `class_name` (in any case for the built-in ones) and `config`.
         custom_objects: dict of name -> class.
 
-    # Returns
+    Returns:
         The optimizer.
 
-    # Raises
+    Raises:
         ValueError: for an unknown name.
     """
     name = config["class_name"]
@@ -615,13 +615,13 @@ def deserialize(config, custom_objects=None):
 def get(identifier):
     """Finds an optimizer by name or config, and passes optimizers through.
 
-    # Arguments
+    Arguments:
         identifier: str, config dict, `Optimizer`, or an object with TensorFlow 1's optimizer protocol.
 
-    # Returns
+    Returns:
         An `Optimizer`.
 
-    # Raises
+    Raises:
         ValueError: for an unknown name or another type.
     """
     if isinstance(identifier, Optimizer):

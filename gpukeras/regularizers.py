@@ -14,10 +14,10 @@ class Regularizer:
     def from_config(cls, config):
         """Builds a regularizer from what `get_config` returned.
 
-        # Arguments
+        Arguments:
             config: dict.
 
-        # Returns
+        Returns:
             A new regularizer.
         """
         return cls(**config)
@@ -26,7 +26,7 @@ class Regularizer:
 class L1L2(Regularizer):
     """l1 * sum(|x|) + l2 * sum(x^2).
 
-    # Arguments
+    Arguments:
         l1: float, weight of the absolute values.
         l2: float, weight of the squares.
     """
@@ -45,7 +45,7 @@ class L1L2(Regularizer):
     def get_config(self):
         """Arguments to build an equal regularizer from.
 
-        # Returns
+        Returns:
             dict.
         """
         return {"l1": float(self.l1), "l2": float(self.l2)}
@@ -54,10 +54,10 @@ class L1L2(Regularizer):
 def l1(l=0.01):
     """An `L1L2` with absolute values only.
 
-    # Arguments
+    Arguments:
         l: float, their weight.
 
-    # Returns
+    Returns:
         `L1L2`.
     """
     return L1L2(l1=l)
@@ -66,10 +66,10 @@ def l1(l=0.01):
 def l2(l=0.01):
     """An `L1L2` with squares only.
 
-    # Arguments
+    Arguments:
         l: float, their weight.
 
-    # Returns
+    Returns:
         `L1L2`.
     """
     return L1L2(l2=l)
@@ -78,11 +78,11 @@ def l2(l=0.01):
 def l1_l2(l1=0.01, l2=0.01):
     """An `L1L2` with both.
 
-    # Arguments
+    Arguments:
         l1: float, weight of the absolute values.
         l2: float, weight of the squares.
 
-    # Returns
+    Returns:
         `L1L2`.
     """
     return L1L2(l1=l1, l2=l2)
@@ -95,10 +95,10 @@ _FOREIGN = {"L1": lambda l1=0.01: L1L2(l1=l1), "L2": lambda l2=0.01: L1L2(l2=l2)
 def serialize(regularizer):
     """What a config stores for a regularizer.
 
-    # Arguments
+    Arguments:
         regularizer: a `Regularizer`, a function, or None.
 
-    # Returns
+    Returns:
         dict, str or None.
     """
     return serialize_keras_object(regularizer)
@@ -107,14 +107,14 @@ def serialize(regularizer):
 def deserialize(config, custom_objects=None):
     """Builds a regularizer from its config.
 
-    # Arguments
+    Arguments:
         config: dict with `class_name` and `config`, or the name of a class or function.
         custom_objects: dict of name -> class.
 
-    # Returns
+    Returns:
         The regularizer.
 
-    # Raises
+    Raises:
         ValueError: for an unknown name.
     """
     return deserialize_keras_object(
@@ -128,13 +128,13 @@ def deserialize(config, custom_objects=None):
 def get(identifier):
     """Finds a regularizer by name or config, and passes callables through.
 
-    # Arguments
+    Arguments:
         identifier: None, str, config dict or callable.
 
-    # Returns
+    Returns:
         A callable, or None for None.
 
-    # Raises
+    Raises:
         ValueError: for an unknown name or another type.
     """
     if identifier is None:

@@ -35,7 +35,7 @@ class Callback:
     def set_params(self, params):
         """Stores the settings of the training.
 
-        # Arguments
+        Arguments:
             params: dict, see the class.
         """
         self.params = params
@@ -43,7 +43,7 @@ class Callback:
     def set_model(self, model):
         """Stores the model that is trained.
 
-        # Arguments
+        Arguments:
             model: `Model` instance.
         """
         self.model = model
@@ -51,7 +51,7 @@ class Callback:
     def on_epoch_begin(self, epoch, logs=None):
         """Called at the start of an epoch.
 
-        # Arguments
+        Arguments:
             epoch: int, from 0.
             logs: dict, empty.
         """
@@ -59,7 +59,7 @@ class Callback:
     def on_epoch_end(self, epoch, logs=None):
         """Called at the end of an epoch, after validation.
 
-        # Arguments
+        Arguments:
             epoch: int, from 0.
             logs: dict of the epoch's values; entries added here are seen by later callbacks.
         """
@@ -67,7 +67,7 @@ class Callback:
     def on_batch_begin(self, batch, logs=None):
         """Called before a batch is trained on.
 
-        # Arguments
+        Arguments:
             batch: int, from 0 in every epoch.
             logs: dict with `batch` and `size`.
         """
@@ -75,7 +75,7 @@ class Callback:
     def on_batch_end(self, batch, logs=None):
         """Called after a batch was trained on.
 
-        # Arguments
+        Arguments:
             batch: int, from 0 in every epoch.
             logs: dict with `batch`, `size`, the loss and the metrics.
         """
@@ -83,14 +83,14 @@ class Callback:
     def on_train_begin(self, logs=None):
         """Called once before the first epoch.
 
-        # Arguments
+        Arguments:
             logs: dict, empty.
         """
 
     def on_train_end(self, logs=None):
         """Called once after the last epoch.
 
-        # Arguments
+        Arguments:
             logs: dict, empty.
         """
 
@@ -100,7 +100,7 @@ class CallbackList:
 
     Callbacks that do not override a batch hook are not called for it, so that an idle callback costs nothing.
 
-    # Arguments
+    Arguments:
         callbacks: list of `Callback` instances.
         queue_length: int, batch hooks looked back on when judging whether they slow the training down.
     """
@@ -116,7 +116,7 @@ class CallbackList:
     def append(self, callback):
         """Adds a callback at the end.
 
-        # Arguments
+        Arguments:
             callback: `Callback` instance.
         """
         self.callbacks.append(callback)
@@ -124,7 +124,7 @@ class CallbackList:
     def set_params(self, params):
         """Passes the training's settings to every callback.
 
-        # Arguments
+        Arguments:
             params: dict, see `Callback`.
         """
         for callback in self.callbacks:
@@ -133,7 +133,7 @@ class CallbackList:
     def set_model(self, model):
         """Passes the model to every callback.
 
-        # Arguments
+        Arguments:
             model: `Model` instance.
         """
         self.model = model
@@ -143,7 +143,7 @@ class CallbackList:
     def on_epoch_begin(self, epoch, logs=None):
         """Calls `on_epoch_begin` of every callback.
 
-        # Arguments
+        Arguments:
             epoch: int, from 0.
             logs: dict.
         """
@@ -156,7 +156,7 @@ class CallbackList:
     def on_epoch_end(self, epoch, logs=None):
         """Calls `on_epoch_end` of every callback.
 
-        # Arguments
+        Arguments:
             epoch: int, from 0.
             logs: dict; callbacks may add to it.
         """
@@ -167,7 +167,7 @@ class CallbackList:
     def on_batch_begin(self, batch, logs=None):
         """Calls `on_batch_begin` of the callbacks that have one.
 
-        # Arguments
+        Arguments:
             batch: int, from 0.
             logs: dict.
         """
@@ -185,7 +185,7 @@ class CallbackList:
     def on_batch_end(self, batch, logs=None):
         """Calls `on_batch_end` of the callbacks that have one.
 
-        # Arguments
+        Arguments:
             batch: int, from 0.
             logs: dict.
         """
@@ -203,7 +203,7 @@ class CallbackList:
     def on_train_begin(self, logs=None):
         """Calls `on_train_begin` of every callback.
 
-        # Arguments
+        Arguments:
             logs: dict.
         """
         logs = {} if logs is None else logs
@@ -213,7 +213,7 @@ class CallbackList:
     def on_train_end(self, logs=None):
         """Calls `on_train_end` of every callback.
 
-        # Arguments
+        Arguments:
             logs: dict.
         """
         logs = {} if logs is None else logs
@@ -270,7 +270,7 @@ def _overrides(callback, name):
 class LambdaCallback(Callback):
     """Makes a callback of plain functions.
 
-    # Arguments
+    Arguments:
         on_epoch_begin: function of `(epoch, logs)`.
         on_epoch_end: function of `(epoch, logs)`.
         on_batch_begin: function of `(batch, logs)`.
@@ -279,7 +279,7 @@ class LambdaCallback(Callback):
         on_train_end: function of `(logs)`.
         **kwargs: further attributes of the callback.
 
-    # Example
+    Example:
         LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs['loss']))
     """
 

@@ -37,7 +37,7 @@ class TerminateOnNaN(Callback):
     def on_batch_end(self, batch, logs=None):
         """Looks at the loss of a batch.
 
-        # Arguments
+        Arguments:
             batch: int.
             logs: dict with `loss`.
         """
@@ -50,7 +50,7 @@ class TerminateOnNaN(Callback):
 class ModelCheckpoint(Callback):
     """Saves the model at the end of epochs.
 
-    # Arguments
+    Arguments:
         filepath: path of the file; `{epoch:02d}` and `{name}` of a logged value are filled in.
         monitor: name of the value that tells which model is the best.
         verbose: 0 or 1, whether to print what is done.
@@ -87,11 +87,11 @@ class ModelCheckpoint(Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Saves the model when it is due.
 
-        # Arguments
+        Arguments:
             epoch: int, from 0.
             logs: dict of values.
 
-        # Raises
+        Raises:
             KeyError: when `filepath` names a value that is not logged.
         """
         logs = logs or {}
@@ -148,7 +148,7 @@ class ModelCheckpoint(Callback):
 class EarlyStopping(Callback):
     """Stops the training when a value has stopped improving.
 
-    # Arguments
+    Arguments:
         monitor: name of the value.
         min_delta: float, a smaller change does not count as an improvement.
         patience: int, epochs without improvement after which the training stops.
@@ -186,7 +186,7 @@ class EarlyStopping(Callback):
     def on_train_begin(self, logs=None):
         """Starts over, so that the callback can serve several trainings.
 
-        # Arguments
+        Arguments:
             logs: dict.
         """
         self.wait = 0
@@ -200,7 +200,7 @@ class EarlyStopping(Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Compares the value with the best one so far.
 
-        # Arguments
+        Arguments:
             epoch: int, from 0.
             logs: dict of values.
         """
@@ -226,7 +226,7 @@ class EarlyStopping(Callback):
     def on_train_end(self, logs=None):
         """Says when the training was stopped.
 
-        # Arguments
+        Arguments:
             logs: dict.
         """
         if self.stopped_epoch > 0 and self.verbose > 0:
@@ -235,10 +235,10 @@ class EarlyStopping(Callback):
     def get_monitor_value(self, logs):
         """Looks the value up.
 
-        # Arguments
+        Arguments:
             logs: dict of values.
 
-        # Returns
+        Returns:
             The value, or None with a warning when it is not there.
         """
         logs = logs or {}
@@ -256,7 +256,7 @@ class EarlyStopping(Callback):
 class LearningRateScheduler(Callback):
     """Sets the learning rate at the start of every epoch.
 
-    # Arguments
+    Arguments:
         schedule: function of `(epoch)` or `(epoch, lr)` that returns the new learning rate, a float.
         verbose: 0 or 1, whether to print it.
     """
@@ -269,11 +269,11 @@ class LearningRateScheduler(Callback):
     def on_epoch_begin(self, epoch, logs=None):
         """Asks the schedule and sets the learning rate.
 
-        # Arguments
+        Arguments:
             epoch: int, from 0.
             logs: dict.
 
-        # Raises
+        Raises:
             ValueError: when the optimizer has no `lr` or the schedule does not return a float.
         """
         if not hasattr(self.model.optimizer, "lr"):
@@ -293,7 +293,7 @@ class LearningRateScheduler(Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Logs the learning rate as `lr`.
 
-        # Arguments
+        Arguments:
             epoch: int, from 0.
             logs: dict to add to.
         """
@@ -315,7 +315,7 @@ def _takes_two(function, *args):
 class ReduceLROnPlateau(Callback):
     """Lowers the learning rate when a value has stopped improving.
 
-    # Arguments
+    Arguments:
         monitor: name of the value.
         factor: float below 1 the learning rate is multiplied by.
         patience: int, epochs without improvement after which it is lowered.
@@ -326,7 +326,7 @@ class ReduceLROnPlateau(Callback):
         min_lr: float, the learning rate is not lowered below it.
         **kwargs: `epsilon`, the old name of `min_delta`.
 
-    # Raises
+    Raises:
         ValueError: when `factor` is 1 or more.
         TypeError: for an unknown keyword.
     """
@@ -378,7 +378,7 @@ class ReduceLROnPlateau(Callback):
     def on_train_begin(self, logs=None):
         """Starts over, so that the callback can serve several trainings.
 
-        # Arguments
+        Arguments:
             logs: dict.
         """
         self._reset()
@@ -386,7 +386,7 @@ class ReduceLROnPlateau(Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Compares the value with the best one so far and logs the learning rate as `lr`.
 
-        # Arguments
+        Arguments:
             epoch: int, from 0.
             logs: dict of values.
         """
@@ -426,7 +426,7 @@ class ReduceLROnPlateau(Callback):
     def in_cooldown(self):
         """Tells whether the last reduction is too recent to count epochs.
 
-        # Returns
+        Returns:
             bool.
         """
         return self.cooldown_counter > 0

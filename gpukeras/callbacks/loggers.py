@@ -17,7 +17,7 @@ class BaseLogger(Callback):
 
     `fit` puts one before all other callbacks, so that they find the means in `logs`.
 
-    # Arguments
+    Arguments:
         stateful_metrics: names of values that are not averaged: the last one of the epoch counts.
     """
 
@@ -30,7 +30,7 @@ class BaseLogger(Callback):
     def on_epoch_begin(self, epoch, logs=None):
         """Starts new sums.
 
-        # Arguments
+        Arguments:
             epoch: int.
             logs: dict.
         """
@@ -40,7 +40,7 @@ class BaseLogger(Callback):
     def on_batch_end(self, batch, logs=None):
         """Adds the values of a batch.
 
-        # Arguments
+        Arguments:
             batch: int.
             logs: dict with `size` and the values.
         """
@@ -67,7 +67,7 @@ class BaseLogger(Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Writes the means into `logs`.
 
-        # Arguments
+        Arguments:
             epoch: int.
             logs: dict to fill.
         """
@@ -94,7 +94,7 @@ class History(Callback):
     def on_train_begin(self, logs=None):
         """Forgets what an earlier training left.
 
-        # Arguments
+        Arguments:
             logs: dict.
         """
         self.epoch = []
@@ -103,7 +103,7 @@ class History(Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Appends the values of an epoch.
 
-        # Arguments
+        Arguments:
             epoch: int.
             logs: dict of values.
         """
@@ -115,11 +115,11 @@ class History(Callback):
 class ProgbarLogger(Callback):
     """Shows a progress bar with the metrics on standard output.
 
-    # Arguments
+    Arguments:
         count_mode: 'samples' or 'steps', what the bar counts.
         stateful_metrics: names of values that are shown as they are instead of averaged.
 
-    # Raises
+    Raises:
         ValueError: for another `count_mode`.
     """
 
@@ -139,7 +139,7 @@ class ProgbarLogger(Callback):
     def on_train_begin(self, logs=None):
         """Reads the settings.
 
-        # Arguments
+        Arguments:
             logs: dict.
         """
         self.verbose = self.params["verbose"]
@@ -148,7 +148,7 @@ class ProgbarLogger(Callback):
     def on_epoch_begin(self, epoch, logs=None):
         """Announces the epoch and starts a new bar.
 
-        # Arguments
+        Arguments:
             epoch: int, from 0.
             logs: dict.
         """
@@ -164,7 +164,7 @@ class ProgbarLogger(Callback):
     def on_batch_begin(self, batch, logs=None):
         """Makes room for the values of a batch.
 
-        # Arguments
+        Arguments:
             batch: int.
             logs: dict.
         """
@@ -174,7 +174,7 @@ class ProgbarLogger(Callback):
     def on_batch_end(self, batch, logs=None):
         """Moves the bar on.
 
-        # Arguments
+        Arguments:
             batch: int.
             logs: dict with `size` and the values.
         """
@@ -190,7 +190,7 @@ class ProgbarLogger(Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Completes the bar with the values of the epoch.
 
-        # Arguments
+        Arguments:
             epoch: int.
             logs: dict of values.
         """
@@ -204,7 +204,7 @@ class ProgbarLogger(Callback):
 class CSVLogger(Callback):
     """Writes the values of every epoch as a row of a CSV file.
 
-    # Arguments
+    Arguments:
         filename: path of the file.
         separator: string between two fields.
         append: bool, whether to go on at the end of an existing file instead of replacing it.
@@ -224,7 +224,7 @@ class CSVLogger(Callback):
     def on_train_begin(self, logs=None):
         """Opens the file.
 
-        # Arguments
+        Arguments:
             logs: dict.
         """
         if self.append:
@@ -238,7 +238,7 @@ class CSVLogger(Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Writes the row of an epoch, at first use with the header before it.
 
-        # Arguments
+        Arguments:
             epoch: int, from 0.
             logs: dict of values; a name of the header that is missing is written as NA.
         """
@@ -260,7 +260,7 @@ class CSVLogger(Callback):
     def on_train_end(self, logs=None):
         """Closes the file.
 
-        # Arguments
+        Arguments:
             logs: dict.
         """
         self.csv_file.close()
@@ -277,7 +277,7 @@ def _csv_value(value):
 class RemoteMonitor(Callback):
     """Posts the values of every epoch to an HTTP server; needs the `requests` package.
 
-    # Arguments
+    Arguments:
         root: URL of the server.
         path: path below `root`.
         field: name of the form field that carries the values as JSON.
@@ -303,11 +303,11 @@ class RemoteMonitor(Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Posts the values; a server that cannot be reached only causes a warning.
 
-        # Arguments
+        Arguments:
             epoch: int, from 0.
             logs: dict of values.
 
-        # Raises
+        Raises:
             ImportError: when `requests` is not installed.
         """
         import json

@@ -8,11 +8,11 @@ from .. import backend as K
 def finish(images, labels):
     """Gives images and labels the shapes users expect.
 
-    # Arguments
+    Arguments:
         images: uint8 array of shape `(n, 3, 32, 32)`.
         labels: sequence of n ints.
 
-    # Returns
+    Returns:
         Tuple of the images in `K.image_data_format()` and the labels, uint8 of shape `(n, 1)`.
     """
     if K.image_data_format() == "channels_last":

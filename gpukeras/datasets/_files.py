@@ -6,14 +6,14 @@ import os
 def locate(path, origin, file_hash=None, cache_subdir="datasets"):
     """Finds a data set's file, downloading it to the cache on first use.
 
-    # Arguments
+    Arguments:
         path: str or path-like. A file that exists at this absolute path is taken as it is; anything else is a
             name in `~/.keras/datasets`.
         origin: str, where the file comes from when the cache has none.
         file_hash: str, its published hash, checked on cached and downloaded files; None for no check.
         cache_subdir: str, the folder of the cache that holds it.
 
-    # Returns
+    Returns:
         The path of the local file, str.
     """
     from ..utils.data_utils import get_file

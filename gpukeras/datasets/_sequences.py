@@ -11,7 +11,7 @@ from ._files import locate
 def read_legacy_keywords(function, num_words, kwargs):
     """Accepts Keras 1's `nb_words` and refuses every other keyword.
 
-    # Returns
+    Returns:
         The number of words to keep, or None.
     """
     if "nb_words" in kwargs:
@@ -44,16 +44,16 @@ def shuffled(sequences, labels, generator):
 def encode(function, parts, settings):
     """Applies the vocabulary and length settings of `load_data`.
 
-    # Arguments
+    Arguments:
         function: str, the caller's name for messages.
         parts: list of `(sequences, labels)`, for example the training and the test part. One vocabulary size,
             that of all parts together, holds where `num_words` is None.
         settings: dict of `num_words`, `skip_top`, `maxlen`, `start_char`, `oov_char` and `index_from`.
 
-    # Returns
+    Returns:
         List of `(object array of lists, labels)`, one per part.
 
-    # Raises
+    Raises:
         ValueError: if no sequence is shorter than `maxlen`.
     """
     parts = [(_shifted(sequences, settings), labels) for sequences, labels in parts]

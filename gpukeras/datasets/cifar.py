@@ -28,11 +28,11 @@ class _PlainUnpickler(pickle.Unpickler):
 def load_batch(fpath, label_key="labels"):
     """Reads one pickled batch of a CIFAR data set.
 
-    # Arguments
+    Arguments:
         fpath: str or path-like, the batch file.
         label_key: str, the key of the labels: `'labels'`, `'fine_labels'` or `'coarse_labels'`.
 
-    # Returns
+    Returns:
         Tuple `(data, labels)`: images uint8 of shape `(n, 3, 32, 32)` and the list of labels.
     """
     with open(fpath, "rb") as stream:

@@ -12,7 +12,7 @@ from .cifar import load_batch
 def load_data():
     """Loads CIFAR-10, 50,000 training and 10,000 test images.
 
-    # Returns
+    Returns:
         Tuple `(x_train, y_train), (x_test, y_test)`: images uint8 of shape `(n, 32, 32, 3)`, or
         `(n, 3, 32, 32)` with channels first; labels uint8 of shape `(n, 1)` with values 0 to 9.
     """

@@ -10,14 +10,14 @@ from .cifar import load_batch
 def load_data(label_mode="fine"):
     """Loads CIFAR-100, 50,000 training and 10,000 test images.
 
-    # Arguments
+    Arguments:
         label_mode: str, `'fine'` for the 100 classes or `'coarse'` for the 20 groups.
 
-    # Returns
+    Returns:
         Tuple `(x_train, y_train), (x_test, y_test)`: images uint8 of shape `(n, 32, 32, 3)`, or
         `(n, 3, 32, 32)` with channels first; labels uint8 of shape `(n, 1)`.
 
-    # Raises
+    Raises:
         ValueError: if `label_mode` is neither of the two.
     """
     if label_mode not in ("fine", "coarse"):

@@ -16,15 +16,15 @@ def load_data(test_split=0.2, seed=113):
 
     The images are shuffled before the split, so both parts hold digits of each of the 13 writers.
 
-    # Arguments
+    Arguments:
         test_split: float in (0, 1), the fraction of the images in the test part.
         seed: int, decides the shuffle; the same seed gives the same split everywhere.
 
-    # Returns
+    Returns:
         Tuple `(x_train, y_train), (x_test, y_test)`: images uint8 of shape `(n, 8, 8)` with values 0 to 16,
         labels uint8 of shape `(n,)` with values 0 to 9.
 
-    # Raises
+    Raises:
         ValueError: if `test_split` is not between 0 and 1.
     """
     if not 0 < test_split < 1:

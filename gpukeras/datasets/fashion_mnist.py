@@ -13,7 +13,7 @@ _ORIGIN = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 def load_data():
     """Loads Fashion-MNIST, 60,000 training and 10,000 test images.
 
-    # Returns
+    Returns:
         Tuple `(x_train, y_train), (x_test, y_test)`: images uint8 of shape `(n, 28, 28)`, labels uint8 of
         shape `(n,)` with values 0 to 9.
     """

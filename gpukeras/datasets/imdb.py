@@ -18,7 +18,7 @@ def load_data(
 ):
     """Loads the IMDB reviews, 25,000 for training and 25,000 for testing.
 
-    # Arguments
+    Arguments:
         path: str, the file's name in `~/.keras/datasets` or the absolute path of a copy.
         num_words: int, words of this index and above become `oov_char`; None keeps all.
         skip_top: int, words below this index become `oov_char`.
@@ -28,11 +28,11 @@ def load_data(
         oov_char: int, stands for words left out; None drops them instead.
         index_from: int, added to every word's rank.
 
-    # Returns
+    Returns:
         Tuple `(x_train, y_train), (x_test, y_test)`: object arrays of lists of ints, and labels, ints of
         shape `(n,)`, 1 for a positive review.
 
-    # Raises
+    Raises:
         ValueError: if `maxlen` is so small that no review is left.
         TypeError: for unknown keywords.
     """
@@ -60,10 +60,10 @@ def load_data(
 def get_word_index(path="imdb_word_index.json"):
     """Loads the vocabulary.
 
-    # Arguments
+    Arguments:
         path: str, the file's name in `~/.keras/datasets` or the absolute path of a copy.
 
-    # Returns
+    Returns:
         Dict from word to its rank by frequency, counted from 1.
     """
     return seq.read_word_index(

@@ -8,11 +8,11 @@ from ._files import locate
 def load_data(path="mnist.npz"):
     """Loads MNIST, 60,000 training and 10,000 test images.
 
-    # Arguments
+    Arguments:
         path: str, the file's name in `~/.keras/datasets` (downloaded when it is not there) or the absolute
             path of a copy.
 
-    # Returns
+    Returns:
         Tuple `(x_train, y_train), (x_test, y_test)`: images uint8 of shape `(n, 28, 28)`, labels uint8 of
         shape `(n,)` with values 0 to 9.
     """

@@ -19,7 +19,7 @@ def load_data(
 ):
     """Loads the Reuters newswires.
 
-    # Arguments
+    Arguments:
         path: str, the file's name in `~/.keras/datasets` or the absolute path of a copy.
         num_words: int, words of this index and above become `oov_char`; None keeps all.
         skip_top: int, words below this index become `oov_char`.
@@ -30,11 +30,11 @@ def load_data(
         oov_char: int, stands for words left out; None drops them instead.
         index_from: int, added to every word's rank.
 
-    # Returns
+    Returns:
         Tuple `(x_train, y_train), (x_test, y_test)`: object arrays of lists of ints, and labels, ints of
         shape `(n,)` with values 0 to 45.
 
-    # Raises
+    Raises:
         ValueError: if `maxlen` is so small that no newswire is left.
         TypeError: for unknown keywords.
     """
@@ -62,10 +62,10 @@ def load_data(
 def get_word_index(path="reuters_word_index.json"):
     """Loads the vocabulary.
 
-    # Arguments
+    Arguments:
         path: str, the file's name in `~/.keras/datasets` or the absolute path of a copy.
 
-    # Returns
+    Returns:
         Dict from word to its rank by frequency, counted from 1.
     """
     return seq.read_word_index(

@@ -31,7 +31,7 @@ class Layer(LayerState, NodeAccess):
     `call(inputs)` to compute its output, `compute_output_shape(input_shape)` when the shape changes, and
     `get_config()` when it is to be saved.
 
-    # Arguments
+    Arguments:
         input_shape: tuple without the batch axis, for the first layer of a Sequential.
         batch_input_shape: tuple with the batch axis.
         batch_size: int, goes before `input_shape`.
@@ -41,7 +41,7 @@ class Layer(LayerState, NodeAccess):
         weights: list of arrays, set once the layer is built.
         input_dtype: old spelling of `dtype`.
 
-    # Raises
+    Raises:
         TypeError: for any other keyword, naming it.
     """
 
@@ -83,7 +83,7 @@ class Layer(LayerState, NodeAccess):
     def build(self, input_shape):
         """Makes the weights; called once, before the first `call`.
 
-        # Arguments
+        Arguments:
             input_shape: shape tuple, or a list of them for several inputs.
         """
         self.built = True
@@ -91,11 +91,11 @@ class Layer(LayerState, NodeAccess):
     def call(self, inputs, **kwargs):
         """Computes the output.
 
-        # Arguments
+        Arguments:
             inputs: a tensor, or a list of them.
             **kwargs: whatever else the layer is called with.
 
-        # Returns
+        Returns:
             A tensor, or a list of them.
         """
         return inputs
@@ -103,10 +103,10 @@ class Layer(LayerState, NodeAccess):
     def compute_output_shape(self, input_shape):
         """Shape of the output for a given input shape; the same unless overridden.
 
-        # Arguments
+        Arguments:
             input_shape: shape tuple, or a list of them for several inputs.
 
-        # Returns
+        Returns:
             A shape tuple, or a list of them.
         """
         return input_shape
@@ -114,14 +114,14 @@ class Layer(LayerState, NodeAccess):
     def compute_mask(self, inputs, mask=None):
         """Mask of the output.
 
-        # Arguments
+        Arguments:
             inputs: a tensor, or a list of them.
             mask: mask of the inputs or None; a list for several inputs.
 
-        # Returns
+        Returns:
             The mask as it came if the layer supports masking, else None.
 
-        # Raises
+        Raises:
             TypeError: when a mask comes to a layer that does not support masking.
         """
         if self.supports_masking:
@@ -137,7 +137,7 @@ class Layer(LayerState, NodeAccess):
     def get_config(self):
         """Arguments to make the same layer again.
 
-        # Returns
+        Returns:
             dict.
         """
         config = {"name": self.name, "trainable": self.trainable}
@@ -150,10 +150,10 @@ class Layer(LayerState, NodeAccess):
     def from_config(cls, config):
         """Makes a layer from what `get_config()` returned.
 
-        # Arguments
+        Arguments:
             config: dict.
 
-        # Returns
+        Returns:
             A layer, without weights.
         """
         return cls(**config)
@@ -163,10 +163,10 @@ class Layer(LayerState, NodeAccess):
     def assert_input_compatibility(self, inputs):
         """Checks that inputs are tensors and fit `input_spec`.
 
-        # Arguments
+        Arguments:
             inputs: a tensor, or a list of them.
 
-        # Raises
+        Raises:
             ValueError: when they do not.
         """
         check_are_tensors(self, inputs)
@@ -175,14 +175,14 @@ class Layer(LayerState, NodeAccess):
     def __call__(self, inputs, **kwargs):
         """Applies the layer: builds it if need be, computes the output and records the call.
 
-        # Arguments
+        Arguments:
             inputs: a tensor, or a list (or tuple) of them.
             **kwargs: passed on to `call`.
 
-        # Returns
+        Returns:
             What `call` returns, as Keras tensors.
 
-        # Raises
+        Raises:
             ValueError: when the inputs do not fit the layer.
         """
         if isinstance(inputs, (list, tuple)):
@@ -250,7 +250,7 @@ class Layer(LayerState, NodeAccess):
     ):
         """Records a call of this layer and marks its output tensors.
 
-        # Arguments
+        Arguments:
             input_tensors: a tensor or list of tensors.
             output_tensors: a tensor or list of tensors.
             input_masks: mask or None per input.
@@ -289,10 +289,10 @@ class Layer(LayerState, NodeAccess):
 def default_name(class_name):
     """A layer name that is free: `Conv2DTranspose` -> `conv2d_transpose_1`.
 
-    # Arguments
+    Arguments:
         class_name: str.
 
-    # Returns
+    Returns:
         str.
     """
     return f"{snake_case(class_name)}_{K.get_uid(class_name)}"
@@ -302,10 +302,10 @@ def default_name(class_name):
 def snake_case(class_name):
     """CamelCase to snake_case; a leading underscore, which a name scope cannot have, is preceded by a word.
 
-    # Arguments
+    Arguments:
         class_name: str.
 
-    # Returns
+    Returns:
         str.
     """
     snake = re.sub(r"(?<=.)(?=[A-Z][a-z0-9])|(?<=[a-z])(?=[A-Z])", "_", class_name).lower()
@@ -315,10 +315,10 @@ def snake_case(class_name):
 def dtype_name(dtype):
     """The name of a dtype, also out of the dict that newer files hold for it.
 
-    # Arguments
+    Arguments:
         dtype: str, NumPy dtype, `{'class_name': 'Policy', 'config': {'name': ...}}` or None.
 
-    # Returns
+    Returns:
         str, `K.floatx()` for None.
     """
     if isinstance(dtype, dict):

@@ -9,11 +9,11 @@ from ..utils.generic_utils import has_arg
 def takes_argument(function, name):
     """Whether a function, a method or a callable object has a named argument.
 
-    # Arguments
+    Arguments:
         function: the callable.
         name: str.
 
-    # Returns
+    Returns:
         bool.
     """
     if isinstance(function, types.FunctionType):

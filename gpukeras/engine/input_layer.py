@@ -11,7 +11,7 @@ __all__ = ["Input", "InputLayer"]
 class InputLayer(Layer):
     """Entry point of a model: a placeholder, or a tensor that is there already.
 
-    # Arguments
+    Arguments:
         input_shape: tuple of int or None, without the batch axis.
         batch_size: int or None, goes before `input_shape`.
         batch_input_shape: tuple of int or None, with the batch axis.
@@ -20,7 +20,7 @@ class InputLayer(Layer):
         sparse: bool, whether the placeholder takes sparse matrices.
         name: str.
 
-    # Raises
+    Raises:
         ValueError: when neither or both of the shapes are given.
     """
 
@@ -93,7 +93,7 @@ class InputLayer(Layer):
     def get_config(self):
         """Arguments to make the same input again.
 
-        # Returns
+        Returns:
             dict.
         """
         return {
@@ -107,13 +107,13 @@ class InputLayer(Layer):
     def from_config(cls, config):
         """Makes an input from a config; keys of newer writers that change nothing here are dropped.
 
-        # Arguments
+        Arguments:
             config: dict.
 
-        # Returns
+        Returns:
             An InputLayer.
 
-        # Raises
+        Raises:
             ValueError: when the config asks for ragged tensors.
         """
         config = dict(config)
@@ -129,7 +129,7 @@ class InputLayer(Layer):
 def Input(shape=None, batch_shape=None, name=None, dtype=None, sparse=False, tensor=None):
     """Makes the tensor a model starts from.
 
-    # Arguments
+    Arguments:
         shape: tuple of int or None, without the batch axis.
         batch_shape: tuple of int or None, with the batch axis.
         name: str, unique within a model; `input_<number>` by default.
@@ -137,10 +137,10 @@ def Input(shape=None, batch_shape=None, name=None, dtype=None, sparse=False, ten
         sparse: bool, whether the placeholder takes sparse matrices.
         tensor: tensor to wrap in place of making a placeholder.
 
-    # Returns
+    Returns:
         A Keras tensor.
 
-    # Raises
+    Raises:
         ValueError: when no shape can be known.
     """
     if batch_shape is None and shape is None and tensor is None:

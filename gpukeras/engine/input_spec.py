@@ -7,7 +7,7 @@ from ..utils.generic_utils import to_list
 class InputSpec:
     """Describes what one input of a layer must look like; None entries are not checked.
 
-    # Arguments
+    Arguments:
         dtype: str, expected dtype.
         shape: tuple, expected shape; entries may be None.
         ndim: int, expected rank.
@@ -35,11 +35,11 @@ class InputSpec:
 def check_are_tensors(layer, inputs):
     """Refuses inputs that are not symbolic tensors.
 
-    # Arguments
+    Arguments:
         layer: the layer called.
         inputs: a tensor or a list.
 
-    # Raises
+    Raises:
         ValueError: for anything that is not a tensor, with its type.
     """
     for position, x in enumerate(to_list(inputs)):
@@ -57,11 +57,11 @@ def check_are_tensors(layer, inputs):
 def check_compatibility(layer, inputs):
     """Compares inputs with the `input_spec` of a layer.
 
-    # Arguments
+    Arguments:
         layer: the layer called.
         inputs: a tensor or a list of tensors.
 
-    # Raises
+    Raises:
         ValueError: when the number, a rank, a size or a dtype differs.
     """
     specs = layer.input_spec

@@ -13,10 +13,10 @@ from .calls import takes_argument
 def without_repeats(items):
     """Keeps the first of each object in a list (by identity), and every plain number.
 
-    # Arguments
+    Arguments:
         items: list.
 
-    # Returns
+    Returns:
         list.
     """
     # Two terms `add_loss(1)` are two terms, although Python has but one object 1.
@@ -78,7 +78,7 @@ class LayerState:
     def add_weight(self, name, shape, dtype=None, initializer=None, regularizer=None, trainable=True, constraint=None):
         """Makes a weight of this layer.
 
-        # Arguments
+        Arguments:
             name: str, the weight is called `<layer>/<name>`.
             shape: tuple of int.
             dtype: str, `K.floatx()` by default.
@@ -87,10 +87,10 @@ class LayerState:
             trainable: bool, whether training changes the weight.
             constraint: callable on the weight, applied after each step.
 
-        # Returns
+        Returns:
             The variable.
 
-        # Raises
+        Raises:
             ValueError: when the shape is not fully known or the initializer is unknown.
         """
         shape = tuple(shape)
@@ -119,7 +119,7 @@ class LayerState:
     def add_loss(self, losses, inputs=None):
         """Adds terms to the loss of every model the layer is part of.
 
-        # Arguments
+        Arguments:
             losses: a scalar tensor, or a list of them.
             inputs: the tensor(s) the terms depend on; None when they always hold, such as
                 penalties on weights.
@@ -129,7 +129,7 @@ class LayerState:
     def add_update(self, updates, inputs=None):
         """Adds updates that every training step of a model with this layer runs.
 
-        # Arguments
+        Arguments:
             updates: an update such as `K.update(x, new)` or `(variable, new value)`, or a list of them.
             inputs: the tensor(s) the updates depend on; None when they always hold.
         """
@@ -149,10 +149,10 @@ class LayerState:
     def get_updates_for(self, inputs):
         """Updates that hold for certain inputs.
 
-        # Arguments
+        Arguments:
             inputs: a tensor or list of tensors; None for the updates that always hold.
 
-        # Returns
+        Returns:
             list of updates.
         """
         if not self._updates_apply():
@@ -162,10 +162,10 @@ class LayerState:
     def get_losses_for(self, inputs):
         """Loss terms that hold for certain inputs.
 
-        # Arguments
+        Arguments:
             inputs: a tensor or list of tensors; None for the terms that always hold.
 
-        # Returns
+        Returns:
             list of scalar tensors.
         """
         return self._per_input_losses.get(_inputs_key(inputs), [])
@@ -173,10 +173,10 @@ class LayerState:
     def set_weights(self, weights):
         """Sets the values of all weights.
 
-        # Arguments
+        Arguments:
             weights: list of arrays, in the order of `get_weights()`.
 
-        # Raises
+        Raises:
             ValueError: when the number of arrays or a shape differs.
         """
         self._set_values(self.weights, weights)
@@ -201,7 +201,7 @@ class LayerState:
     def get_weights(self):
         """Values of all weights.
 
-        # Returns
+        Returns:
             list of NumPy arrays.
         """
         return K.batch_get_value(self.weights)
@@ -209,10 +209,10 @@ class LayerState:
     def count_params(self):
         """Number of scalars in the weights.
 
-        # Returns
+        Returns:
             int.
 
-        # Raises
+        Raises:
             RuntimeError: when the layer has no weights yet because it was never built.
         """
         if not self.built:

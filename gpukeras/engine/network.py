@@ -24,12 +24,12 @@ class Network(NetworkSaving, Layer):
     Made from tensors, `Network(inputs, outputs)`, or by subclassing: layers are then set as attributes in
     `__init__`, after `super().__init__()`, and applied in `call`.
 
-    # Arguments
+    Arguments:
         inputs: Keras tensor or list of them, from `Input`.
         outputs: Keras tensor or list of them.
         name: str.
 
-    # Raises
+    Raises:
         ValueError: when the outputs cannot be computed from the inputs.
     """
 
@@ -171,14 +171,14 @@ class Network(NetworkSaving, Layer):
     def get_layer(self, name=None, index=None):
         """Finds a layer by name or by position.
 
-        # Arguments
+        Arguments:
             name: str.
             index: int, position in `layers`; counts more than `name`.
 
-        # Returns
+        Returns:
             The layer.
 
-        # Raises
+        Raises:
             ValueError: when there is no such layer.
         """
         if index is not None:
@@ -253,12 +253,12 @@ class Network(NetworkSaving, Layer):
     def add_weight(self, name, *args, **kwargs):
         """Refused: the weights of a model are those of its layers.
 
-        # Arguments
+        Arguments:
             name: str.
             *args: as for a layer.
             **kwargs: as for a layer.
 
-        # Raises
+        Raises:
             NotImplementedError: always.
         """
         raise NotImplementedError(
@@ -269,7 +269,7 @@ class Network(NetworkSaving, Layer):
     def get_weights(self):
         """Values of all weights, layer by layer.
 
-        # Returns
+        Returns:
             list of NumPy arrays.
         """
         return K.batch_get_value([w for layer in self.layers for w in layer.weights])
@@ -277,10 +277,10 @@ class Network(NetworkSaving, Layer):
     def set_weights(self, weights):
         """Sets the values of all weights.
 
-        # Arguments
+        Arguments:
             weights: list of arrays, in the order of `get_weights()`.
 
-        # Raises
+        Raises:
             ValueError: when the number of arrays or a shape differs.
         """
         params = [w for layer in self.layers for w in layer.weights]
@@ -314,10 +314,10 @@ class Network(NetworkSaving, Layer):
     def get_updates_for(self, inputs):
         """Updates that hold for certain inputs the network was called on.
 
-        # Arguments
+        Arguments:
             inputs: a tensor or list of tensors; None for the updates that always hold.
 
-        # Returns
+        Returns:
             list of updates.
         """
         if not self._updates_apply():
@@ -327,10 +327,10 @@ class Network(NetworkSaving, Layer):
     def get_losses_for(self, inputs):
         """Loss terms that hold for certain inputs the network was called on.
 
-        # Arguments
+        Arguments:
             inputs: a tensor or list of tensors; None for the terms that always hold.
 
-        # Returns
+        Returns:
             list of scalar tensors.
         """
         return self._terms_for(inputs, "losses", "get_losses_for")
@@ -355,14 +355,14 @@ class Network(NetworkSaving, Layer):
     def call(self, inputs, mask=None):
         """Applies all layers to new inputs.
 
-        # Arguments
+        Arguments:
             inputs: a tensor, or a list of them.
             mask: mask of the inputs or None; a list for several inputs.
 
-        # Returns
+        Returns:
             A tensor, or a list of them.
 
-        # Raises
+        Raises:
             NotImplementedError: in a subclass that does not say what it computes.
         """
         if not self._is_graph_network:
@@ -372,11 +372,11 @@ class Network(NetworkSaving, Layer):
     def compute_mask(self, inputs, mask):
         """Mask of the outputs.
 
-        # Arguments
+        Arguments:
             inputs: a tensor, or a list of them.
             mask: mask of the inputs or None; a list for several inputs.
 
-        # Returns
+        Returns:
             A mask or None; a list for several outputs.
         """
         if not self._is_graph_network:
@@ -391,13 +391,13 @@ class Network(NetworkSaving, Layer):
     def compute_output_shape(self, input_shape):
         """Shape of the outputs for given input shapes.
 
-        # Arguments
+        Arguments:
             input_shape: shape tuple, or a list of them for several inputs.
 
-        # Returns
+        Returns:
             A shape tuple, or a list of them.
 
-        # Raises
+        Raises:
             NotImplementedError: in a subclass that does not override it.
             ValueError: when the number of shapes differs from the number of inputs.
         """
@@ -422,11 +422,11 @@ class Network(NetworkSaving, Layer):
     def run_internal_graph(self, inputs, masks=None):
         """Applies all layers to new inputs.
 
-        # Arguments
+        Arguments:
             inputs: list of tensors.
             masks: list of masks or None.
 
-        # Returns
+        Returns:
             (list of outputs, list of masks, list of shapes)
         """
         run = self._run(inputs, masks)
@@ -450,12 +450,12 @@ class Network(NetworkSaving, Layer):
     def summary(self, line_length=None, positions=None, print_fn=None):
         """Prints a table of the layers, their output shapes and parameter counts.
 
-        # Arguments
+        Arguments:
             line_length: int, width of the table.
             positions: list of the columns' ends, as fractions or in characters.
             print_fn: function called with each line; `print` by default.
 
-        # Raises
+        Raises:
             ValueError: when the model has not been built.
         """
         if not self.built:

@@ -15,10 +15,10 @@ from .node import map_tensors
 def network_config(network):
     """Describes a network made of inputs and outputs.
 
-    # Arguments
+    Arguments:
         network: the network.
 
-    # Returns
+    Returns:
         dict with keys `name`, `layers`, `input_layers`, `output_layers`.
     """
     # An input that no output needs is no layer of the network, but fed like the others and saved with them.
@@ -107,7 +107,7 @@ def _to_plain(value):
 class NetworkBuilder:
     """Makes the layers of a config and calls them again in an order that works.
 
-    # Arguments
+    Arguments:
         config: dict, from `network_config` or a file.
         custom_objects: dict of name -> class or function.
         make_layer: function `(layer config, custom_objects) -> layer`; deserialises by default.
@@ -129,10 +129,10 @@ class NetworkBuilder:
     def build(self):
         """Makes all layers and calls.
 
-        # Returns
+        Returns:
             (list of input tensors, list of output tensors)
 
-        # Raises
+        Raises:
             ValueError: when the config refers to a layer or call that it does not contain.
         """
         for layer_config in self.config["layers"]:

@@ -11,7 +11,7 @@ class GraphMap:
     The depth of a node is the length of the longest path from it to an output; a layer is as deep as its
     deepest node.
 
-    # Arguments
+    Arguments:
         nodes_by_depth: dict of int -> list of nodes, deepest first.
         layers_by_depth: dict of int -> list of layers, deepest first.
         node_indices: dict of id(node) -> index among the nodes of its layer.
@@ -29,10 +29,10 @@ class GraphMap:
     def owns(self, node):
         """Whether a node is part of the network.
 
-        # Arguments
+        Arguments:
             node: a node.
 
-        # Returns
+        Returns:
             bool.
         """
         return id(node) in self.node_indices
@@ -40,10 +40,10 @@ class GraphMap:
     def nodes_of(self, layer):
         """The nodes of a layer that are part of the network, in the order of the calls.
 
-        # Arguments
+        Arguments:
             layer: a layer.
 
-        # Returns
+        Returns:
             list of nodes.
         """
         return [node for node in layer._inbound_nodes if id(node) in self.node_indices]
@@ -52,11 +52,11 @@ class GraphMap:
 def node_key(layer, node_index):
     """The name by which a network lists a node.
 
-    # Arguments
+    Arguments:
         layer: a layer.
         node_index: int, index among the nodes of the layer.
 
-    # Returns
+    Returns:
         str.
     """
     return f"{layer.name}_ib-{node_index}"
@@ -65,14 +65,14 @@ def node_key(layer, node_index):
 def map_graph(inputs, outputs):
     """Finds the layers that lead from `inputs` to `outputs` and checks that nothing is missing.
 
-    # Arguments
+    Arguments:
         inputs: list of Keras tensors.
         outputs: list of Keras tensors.
 
-    # Returns
+    Returns:
         A GraphMap.
 
-    # Raises
+    Raises:
         ValueError: for a cycle, for an input that is needed but not given, for a name used twice.
     """
     walk = _Walk()
@@ -157,10 +157,10 @@ def _depths(walk):
 def check_names(names):
     """Refuses two layers of one name.
 
-    # Arguments
+    Arguments:
         names: list of str.
 
-    # Raises
+    Raises:
         ValueError: for the first name used more than once.
     """
     seen = set()

@@ -10,10 +10,10 @@ class NetworkSaving:
     def get_config(self):
         """Describes the layers and how they are joined.
 
-        # Returns
+        Returns:
             dict.
 
-        # Raises
+        Raises:
             NotImplementedError: for a subclass, whose structure is code.
         """
         if not self._is_graph_network:
@@ -28,11 +28,11 @@ class NetworkSaving:
     def from_config(cls, config, custom_objects=None):
         """Makes a network from what `get_config()` returned.
 
-        # Arguments
+        Arguments:
             config: dict.
             custom_objects: dict of name -> class or function, for layers of one's own.
 
-        # Returns
+        Returns:
             A network, with new weights.
         """
         inputs, outputs = NetworkBuilder(config, custom_objects).build()
@@ -55,12 +55,12 @@ class NetworkSaving:
     def save(self, filepath, overwrite=True, include_optimizer=True):
         """Writes architecture, weights and, if compiled, the training configuration and optimizer state.
 
-        # Arguments
+        Arguments:
             filepath: str, path object, `h5py.File` or `h5py.Group`.
             overwrite: bool, whether to replace an existing file without asking.
             include_optimizer: bool, whether to write the optimizer's state.
 
-        # Raises
+        Raises:
             NotImplementedError: for a subclass, which has no config.
         """
         self._demand_graph("save")
@@ -71,7 +71,7 @@ class NetworkSaving:
     def save_weights(self, filepath, overwrite=True):
         """Writes the weights of all layers.
 
-        # Arguments
+        Arguments:
             filepath: str or path object.
             overwrite: bool, whether to replace an existing file without asking.
         """
@@ -82,13 +82,13 @@ class NetworkSaving:
     def load_weights(self, filepath, by_name=False, skip_mismatch=False, reshape=False):
         """Reads weights from a file written by `save_weights` or `save`.
 
-        # Arguments
+        Arguments:
             filepath: str or path object.
             by_name: bool, whether to look for layers by name instead of in order.
             skip_mismatch: bool, with `by_name`: whether to skip layers whose weights do not fit.
             reshape: bool, whether to reshape weights that have the right number of values.
 
-        # Raises
+        Raises:
             ValueError: when the file does not fit the model.
         """
         from . import saving
@@ -98,13 +98,13 @@ class NetworkSaving:
     def to_json(self, **kwargs):
         """The architecture as JSON text.
 
-        # Arguments
+        Arguments:
             **kwargs: passed to `json.dumps`.
 
-        # Returns
+        Returns:
             str.
 
-        # Raises
+        Raises:
             NotImplementedError: for a subclass, which has no config.
         """
         return dump_json(self._updated_config(), **kwargs)
@@ -112,13 +112,13 @@ class NetworkSaving:
     def to_yaml(self, **kwargs):
         """The architecture as YAML text.
 
-        # Arguments
+        Arguments:
             **kwargs: passed to `yaml.dump`.
 
-        # Returns
+        Returns:
             str.
 
-        # Raises
+        Raises:
             NotImplementedError: for a subclass, which has no config.
         """
         return dump_yaml(self._updated_config(), **kwargs)

@@ -9,7 +9,7 @@ from .node import as_shape_tuple, list_of_shapes, map_tensors
 class GraphRun:
     """What one run over the layers of a network gave.
 
-    # Arguments
+    Arguments:
         outputs: list of tensors.
         masks: list of masks or None.
         shapes: list of shapes, or None where a shape is not known.
@@ -28,12 +28,12 @@ class GraphRun:
 def run_graph(network, inputs, masks):
     """Applies all layers of a network to `inputs`.
 
-    # Arguments
+    Arguments:
         network: the network.
         inputs: list of tensors.
         masks: list of masks or None.
 
-    # Returns
+    Returns:
         A GraphRun.
     """
     values = {id(x): (y, mask) for x, y, mask in zip(network.inputs, inputs, masks, strict=True)}
@@ -105,11 +105,11 @@ def _mark(layer, inputs, outputs):
 def run_shapes(network, input_shapes):
     """Output shapes of a network for given input shapes.
 
-    # Arguments
+    Arguments:
         network: the network.
         input_shapes: list of shape tuples.
 
-    # Returns
+    Returns:
         list of shape tuples.
     """
     shapes = {id(x): tuple(shape) for x, shape in zip(network.inputs, input_shapes, strict=True)}

@@ -10,7 +10,7 @@ class Node:
     Each call of a layer adds one node to `layer._inbound_nodes`, and the same node to the
     `_outbound_nodes` of the layers its inputs come from.
 
-    # Arguments
+    Arguments:
         outbound_layer: the layer called.
         inbound_layers: list, the layers the input tensors come from.
         node_indices: list of int, the node of each inbound layer that made the tensor.
@@ -57,7 +57,7 @@ class Node:
     def get_config(self):
         """Describes the node by layer names and indices.
 
-        # Returns
+        Returns:
             dict.
         """
         return {
@@ -70,7 +70,7 @@ class Node:
     def keyword_tensors(self):
         """Keras tensors given by keyword that are not among the inputs already.
 
-        # Returns
+        Returns:
             list of tensors.
         """
         if not self.arguments:
@@ -86,7 +86,7 @@ class Node:
         Those made of input tensors only, such as the initial state of a recurrent layer, are left out: the
         layer finds them among its inputs.
 
-        # Returns
+        Returns:
             dict.
         """
         if not self.arguments:
@@ -103,7 +103,7 @@ class Node:
     def source_tensors(self):
         """Every Keras tensor the call depends on: inputs first, then those given by keyword.
 
-        # Returns
+        Returns:
             list of tensors.
         """
         return self.input_tensors + self.keyword_tensors() if self.arguments else self.input_tensors
@@ -112,10 +112,10 @@ class Node:
 def is_keras_tensor(x):
     """Whether `x` is the output of a layer; False for anything that is no tensor at all.
 
-    # Arguments
+    Arguments:
         x: anything.
 
-    # Returns
+    Returns:
         bool.
     """
     return hasattr(x, "_keras_history")
@@ -124,11 +124,11 @@ def is_keras_tensor(x):
 def map_tensors(value, function):
     """Replaces Keras tensors inside nested lists, tuples and dicts.
 
-    # Arguments
+    Arguments:
         value: keyword arguments, or any part of them.
         function: called on each Keras tensor; its result takes the tensor's place.
 
-    # Returns
+    Returns:
         A copy of `value`.
     """
     if isinstance(value, dict):
@@ -141,10 +141,10 @@ def map_tensors(value, function):
 def history_of(tensors):
     """Where tensors come from, as three lists in step with `tensors`.
 
-    # Arguments
+    Arguments:
         tensors: list of tensors, Keras tensors or not.
 
-    # Returns
+    Returns:
         (layers, node indices, tensor indices); None for tensors that no layer made.
     """
     layers, nodes, positions = [], [], []
@@ -159,10 +159,10 @@ def history_of(tensors):
 def mask_of(tensor):
     """The mask that came with a tensor.
 
-    # Arguments
+    Arguments:
         tensor: a tensor.
 
-    # Returns
+    Returns:
         The mask tensor, or None.
     """
     history = getattr(tensor, "_keras_history", None)
@@ -175,10 +175,10 @@ def mask_of(tensor):
 def shape_of(tensor):
     """Static shape of a tensor.
 
-    # Arguments
+    Arguments:
         tensor: a tensor.
 
-    # Returns
+    Returns:
         tuple, or None when even the rank is unknown.
     """
     try:
@@ -190,10 +190,10 @@ def shape_of(tensor):
 def as_shape_tuple(shape):
     """A shape as a tuple, whatever sequence it came in.
 
-    # Arguments
+    Arguments:
         shape: tuple, list or None.
 
-    # Returns
+    Returns:
         tuple or None.
     """
     return tuple(shape) if isinstance(shape, list) else shape
@@ -202,11 +202,11 @@ def as_shape_tuple(shape):
 def list_of_shapes(shapes, count):
     """One shape per tensor, whether `shapes` is a single shape (tuple or list) or a list of them.
 
-    # Arguments
+    Arguments:
         shapes: what `compute_output_shape` returned.
         count: int, number of tensors.
 
-    # Returns
+    Returns:
         list of shapes.
     """
     if shapes is None:
@@ -246,10 +246,10 @@ class NodeAccess:
     def get_input_at(self, node_index):
         """Input tensor(s) of one call.
 
-        # Arguments
+        Arguments:
             node_index: int, 0 for the first call.
 
-        # Returns
+        Returns:
             A tensor, or a list of them.
         """
         return self._at(node_index, "input_tensors", "input")
@@ -257,10 +257,10 @@ class NodeAccess:
     def get_output_at(self, node_index):
         """Output tensor(s) of one call.
 
-        # Arguments
+        Arguments:
             node_index: int, 0 for the first call.
 
-        # Returns
+        Returns:
             A tensor, or a list of them.
         """
         return self._at(node_index, "output_tensors", "output")
@@ -268,10 +268,10 @@ class NodeAccess:
     def get_input_shape_at(self, node_index):
         """Input shape(s) of one call.
 
-        # Arguments
+        Arguments:
             node_index: int, 0 for the first call.
 
-        # Returns
+        Returns:
             A shape tuple, or a list of them.
         """
         return self._at(node_index, "input_shapes", "input shape")
@@ -279,10 +279,10 @@ class NodeAccess:
     def get_output_shape_at(self, node_index):
         """Output shape(s) of one call.
 
-        # Arguments
+        Arguments:
             node_index: int, 0 for the first call.
 
-        # Returns
+        Returns:
             A shape tuple, or a list of them.
         """
         return self._at(node_index, "output_shapes", "output shape")
@@ -290,10 +290,10 @@ class NodeAccess:
     def get_input_mask_at(self, node_index):
         """Input mask(s) of one call.
 
-        # Arguments
+        Arguments:
             node_index: int, 0 for the first call.
 
-        # Returns
+        Returns:
             A mask tensor or None, or a list of them.
         """
         return self._at(node_index, "input_masks", "input mask")
@@ -301,10 +301,10 @@ class NodeAccess:
     def get_output_mask_at(self, node_index):
         """Output mask(s) of one call.
 
-        # Arguments
+        Arguments:
             node_index: int, 0 for the first call.
 
-        # Returns
+        Returns:
             A mask tensor or None, or a list of them.
         """
         return self._at(node_index, "output_masks", "output mask")

@@ -65,7 +65,7 @@ def save_model(model, filepath, overwrite=True, include_optimizer=True):
 
     A file is replaced as a whole at the end: a save that is interrupted leaves the old file as it was.
 
-    # Arguments
+    Arguments:
         model: the model.
         filepath: str or path object; or an open h5py file or group.
         overwrite: bool, replace an existing file without asking.
@@ -137,17 +137,17 @@ def _serialize_training(model, f):
 def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     """Loads a model that `save_model`, Keras 2 or tf.keras wrote.
 
-    # Arguments
+    Arguments:
         filepath: str or path object; or an open h5py file or group, or a dict-like `h5dict`.
         custom_objects: dict of name -> class or function: the model's own layers, losses, metrics, ...; also
             layer name -> function for Lambda layers whose stored bytecode is not to be used.
         compile: bool, compile the model as it was, with its optimizer's state.
         safe_mode: bool, refuse bytecode (of Lambda layers) that this user did not write.
 
-    # Returns
+    Returns:
         The model, compiled if it was.
 
-    # Raises
+    Raises:
         OSError: for a missing, truncated or foreign file.
         ValueError: for a file without a model, unknown layers, or untrusted bytecode.
     """
@@ -273,15 +273,15 @@ def _before_2_0_6(version):
 def model_from_config(config, custom_objects=None, safe_mode=True):
     """Builds a model, with new weights, from a config.
 
-    # Arguments
+    Arguments:
         config: dict `{'class_name', 'config'}`.
         custom_objects: dict of name -> class or function.
         safe_mode: bool, refuse bytecode (of Lambda layers) that this user did not write.
 
-    # Returns
+    Returns:
         The model, not compiled.
 
-    # Raises
+    Raises:
         TypeError: for a list.
         ValueError: for unknown layers or untrusted bytecode.
     """
@@ -291,12 +291,12 @@ def model_from_config(config, custom_objects=None, safe_mode=True):
 def model_from_json(json_string, custom_objects=None, safe_mode=True):
     """Builds a model, with new weights, from what `model.to_json()` gave.
 
-    # Arguments
+    Arguments:
         json_string: str.
         custom_objects: dict of name -> class or function.
         safe_mode: bool, refuse bytecode (of Lambda layers) that this user did not write.
 
-    # Returns
+    Returns:
         The model, not compiled.
     """
     return _build(_parse(json_string, "the JSON string"), custom_objects, safe_mode, "the JSON string")
@@ -305,12 +305,12 @@ def model_from_json(json_string, custom_objects=None, safe_mode=True):
 def model_from_yaml(yaml_string, custom_objects=None, safe_mode=True):
     """Builds a model, with new weights, from what `model.to_yaml()` gave; never runs code from the text.
 
-    # Arguments
+    Arguments:
         yaml_string: str.
         custom_objects: dict of name -> class or function.
         safe_mode: bool, refuse bytecode (of Lambda layers) that this user did not write.
 
-    # Returns
+    Returns:
         The model, not compiled.
     """
     return _build(load_yaml(yaml_string), custom_objects, safe_mode, "the YAML string")
@@ -319,10 +319,10 @@ def model_from_yaml(yaml_string, custom_objects=None, safe_mode=True):
 def pickle_model(model):
     """Turns a model into a dict of plain values and arrays, optimizer state included.
 
-    # Arguments
+    Arguments:
         model: the model.
 
-    # Returns
+    Returns:
         dict.
     """
     state = {}
@@ -335,10 +335,10 @@ def pickle_model(model):
 def unpickle_model(state):
     """Rebuilds a model from what `pickle_model` gave.
 
-    # Arguments
+    Arguments:
         state: dict.
 
-    # Returns
+    Returns:
         The model.
     """
     f = H5Dict(state, mode="r")

@@ -84,14 +84,14 @@ _OUTER_KEYS = ("module", "registered_name", "build_config", "compile_config", "s
 def normalize_config(config, custom_objects=None):
     """Rewrites a config of any Keras version as one of Keras 2.2; the argument is left as it is.
 
-    # Arguments
+    Arguments:
         config: dict, list or plain value read from a file.
         custom_objects: dict of the caller's objects; what they name is left alone.
 
-    # Returns
+    Returns:
         The config.
 
-    # Raises
+    Raises:
         ValueError: when a layer uses a feature of a later version that has no counterpart.
     """
     known = dict(get_custom_objects())
@@ -226,10 +226,10 @@ def _builtin_layer(name):
 def accepted_keywords(cls):
     """Keywords that a class's constructor takes, those it passes on to its bases included.
 
-    # Arguments
+    Arguments:
         cls: class.
 
-    # Returns
+    Returns:
         Set of str, or None when everything may be taken.
     """
     names = set()

@@ -16,17 +16,17 @@ def preprocess_weights_for_loading(layer, weights, original_keras_version=None, 
     Covers files of Keras 1 (other kernel orders, one array per gate), of Theano (flipped kernels), `LSTM` and
     `GRU` against `CuDNNLSTM` and `CuDNNGRU` in both directions, all of these inside wrappers and nested models.
 
-    # Arguments
+    Arguments:
         layer: the layer, built.
         weights: list of arrays from the file.
         original_keras_version: str, version that wrote the file.
         original_backend: str, backend that wrote the file.
         reshape: bool, give arrays of the right size but another shape the layer's shape.
 
-    # Returns
+    Returns:
         List of arrays.
 
-    # Raises
+    Raises:
         ValueError: when the weights come from an incompatible kind of layer.
     """
     weights = list(weights)

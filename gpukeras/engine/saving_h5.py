@@ -21,12 +21,12 @@ FORMAT_BACKEND = "tensorflow"
 def save_attributes_to_hdf5_group(group, name, data):
     """Stores a list of byte strings as an attribute, in numbered pieces when it is longer than HDF5 takes.
 
-    # Arguments
+    Arguments:
         group: h5py group.
         name: str, the attribute.
         data: list of bytes.
 
-    # Raises
+    Raises:
         RuntimeError: when a single entry is too long.
     """
     write_attribute_list(group, name, data)
@@ -35,11 +35,11 @@ def save_attributes_to_hdf5_group(group, name, data):
 def load_attributes_from_hdf5_group(group, name):
     """Reads what `save_attributes_to_hdf5_group` stored.
 
-    # Arguments
+    Arguments:
         group: h5py group.
         name: str, the attribute.
 
-    # Returns
+    Returns:
         List of str.
     """
     return [n.decode("utf8") for n in read_attribute_list(group, name)]
@@ -48,10 +48,10 @@ def load_attributes_from_hdf5_group(group, name):
 def text(value):
     """A str from what an attribute gave: files differ in bytes, str and arrays of them.
 
-    # Arguments
+    Arguments:
         value: str, bytes, NumPy scalar, or None.
 
-    # Returns
+    Returns:
         str, or None.
     """
     if value is None:
@@ -72,10 +72,10 @@ def _names(group, key):
 def unique_names(variables):
     """Names for a list of variables, made different where two are equal.
 
-    # Arguments
+    Arguments:
         variables: list of variables.
 
-    # Returns
+    Returns:
         List of str.
     """
     names, taken = [], set()
@@ -94,7 +94,7 @@ def unique_names(variables):
 def save_weights_to_hdf5_group(f, layers):
     """Stores the weights of layers.
 
-    # Arguments
+    Arguments:
         f: h5py group, or H5Dict.
         layers: list of layers.
     """
@@ -144,12 +144,12 @@ def _warn_about_nan(pairs):
 def load_weights_from_hdf5_group(f, layers, reshape=False):
     """Loads weights into layers, matched by their order.
 
-    # Arguments
+    Arguments:
         f: h5py group, or H5Dict.
         layers: list of layers; those without weights are passed over.
         reshape: bool, reshape weights of the right size but another shape.
 
-    # Raises
+    Raises:
         ValueError: when numbers of layers or weights, or shapes, differ.
     """
     f = _as_dict(f)
@@ -211,13 +211,13 @@ def _shape_message(layer, variable, saved_name, value):
 def load_weights_from_hdf5_group_by_name(f, layers, skip_mismatch=False, reshape=False):
     """Loads weights into the layers that have the same names as saved ones; the others stay as they are.
 
-    # Arguments
+    Arguments:
         f: h5py group, or H5Dict.
         layers: list of layers.
         skip_mismatch: bool, warn about layers whose weights do not fit, instead of raising.
         reshape: bool, reshape weights of the right size but another shape.
 
-    # Raises
+    Raises:
         ValueError: when the weights of a named layer do not fit and `skip_mismatch` is False.
     """
     f = _as_dict(f)
@@ -261,10 +261,10 @@ def _fitting(layer, index, names, saved, version, backend, reshape):
 def is_path(filepath):
     """Whether an argument names a file, rather than being an open one.
 
-    # Arguments
+    Arguments:
         filepath: anything.
 
-    # Returns
+    Returns:
         bool.
     """
     return isinstance(filepath, str | bytes | os.PathLike)
@@ -273,11 +273,11 @@ def is_path(filepath):
 def may_write(filepath, overwrite):
     """Whether a file may be written: asks on the terminal when it exists and must not just be replaced.
 
-    # Arguments
+    Arguments:
         filepath: str or path object.
         overwrite: bool.
 
-    # Returns
+    Returns:
         bool.
     """
     if overwrite or not os.path.isfile(filepath):
@@ -288,13 +288,13 @@ def may_write(filepath, overwrite):
 def open_for_reading(filepath):
     """Opens an HDF5 file and explains it when that fails.
 
-    # Arguments
+    Arguments:
         filepath: str or path object.
 
-    # Returns
+    Returns:
         H5Dict.
 
-    # Raises
+    Raises:
         OSError: for a missing, truncated or foreign file.
     """
     name = os.fsdecode(filepath)
@@ -317,7 +317,7 @@ def open_for_reading(filepath):
 def save_weights(model, filepath, overwrite=True):
     """Writes the weights of a model, without its architecture.
 
-    # Arguments
+    Arguments:
         model: the model.
         filepath: str or path object, or an open h5py file or group.
         overwrite: bool, replace an existing file without asking.
@@ -338,14 +338,14 @@ def save_weights(model, filepath, overwrite=True):
 def load_weights(model, filepath, by_name=False, skip_mismatch=False, reshape=False):
     """Loads weights into a model, from a weights file or from a file that holds a whole model.
 
-    # Arguments
+    Arguments:
         model: the model, built.
         filepath: str or path object, or an open h5py file or group.
         by_name: bool, match layers by name instead of by order.
         skip_mismatch: bool, pass over layers that do not fit; only by name.
         reshape: bool, reshape weights of the right size but another shape.
 
-    # Raises
+    Raises:
         ValueError: when the weights do not fit, or the file holds none.
     """
     f = open_for_reading(filepath) if is_path(filepath) else _as_dict(filepath)

@@ -23,7 +23,7 @@ class _Crossentropy:
     def get_config(self):
         """Returns the options, as tf.keras spells them.
 
-        # Returns
+        Returns:
             dict.
         """
         return {"name": self.__name__, "from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
@@ -32,7 +32,7 @@ class _Crossentropy:
 class BinaryCrossentropy(_Crossentropy):
     """Binary crossentropy with options.
 
-    # Arguments
+    Arguments:
         from_logits: bool, predictions come before the sigmoid.
         label_smoothing: float, how far targets are drawn to 0.5.
     """
@@ -42,10 +42,10 @@ class BinaryCrossentropy(_Crossentropy):
     def smooth(self, y_true):
         """Draws the targets to one half.
 
-        # Arguments
+        Arguments:
             y_true: tensor.
 
-        # Returns
+        Returns:
             Tensor of the same shape.
         """
         return y_true * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing
@@ -53,11 +53,11 @@ class BinaryCrossentropy(_Crossentropy):
     def compute(self, y_true, y_pred):
         """The loss of every sample.
 
-        # Arguments
+        Arguments:
             y_true: tensor of targets.
             y_pred: tensor of predictions.
 
-        # Returns
+        Returns:
             Tensor without the last axis.
         """
         return K.mean(K.binary_crossentropy(y_true, y_pred, from_logits=self.from_logits), axis=-1)
@@ -66,7 +66,7 @@ class BinaryCrossentropy(_Crossentropy):
 class CategoricalCrossentropy(_Crossentropy):
     """Categorical crossentropy with options.
 
-    # Arguments
+    Arguments:
         from_logits: bool, predictions come before the softmax.
         label_smoothing: float, how far targets are drawn to the uniform distribution.
     """
@@ -76,10 +76,10 @@ class CategoricalCrossentropy(_Crossentropy):
     def smooth(self, y_true):
         """Draws the targets to the uniform distribution.
 
-        # Arguments
+        Arguments:
             y_true: tensor.
 
-        # Returns
+        Returns:
             Tensor of the same shape.
         """
         classes = K.cast(K.shape(y_true)[-1], K.dtype(y_true))
@@ -88,11 +88,11 @@ class CategoricalCrossentropy(_Crossentropy):
     def compute(self, y_true, y_pred):
         """The loss of every sample.
 
-        # Arguments
+        Arguments:
             y_true: tensor of one-hot targets.
             y_pred: tensor of predictions.
 
-        # Returns
+        Returns:
             Tensor without the last axis.
         """
         return K.categorical_crossentropy(y_true, y_pred, from_logits=self.from_logits)
@@ -101,7 +101,7 @@ class CategoricalCrossentropy(_Crossentropy):
 class SparseCategoricalCrossentropy(_Crossentropy):
     """Crossentropy against integer labels, with options.
 
-    # Arguments
+    Arguments:
         from_logits: bool, predictions come before the softmax.
         label_smoothing: float, must be 0.
     """
@@ -111,11 +111,11 @@ class SparseCategoricalCrossentropy(_Crossentropy):
     def compute(self, y_true, y_pred):
         """The loss of every sample.
 
-        # Arguments
+        Arguments:
             y_true: tensor of labels.
             y_pred: tensor of predictions.
 
-        # Returns
+        Returns:
             Tensor without the last axis.
         """
         return K.sparse_categorical_crossentropy(y_true, y_pred, from_logits=self.from_logits)
@@ -124,14 +124,14 @@ class SparseCategoricalCrossentropy(_Crossentropy):
 def from_options(class_name, config):
     """Builds the loss that a file describes.
 
-    # Arguments
+    Arguments:
         class_name: str, one of the classes here.
         config: dict of its options.
 
-    # Returns
+    Returns:
         A callable `(y_true, y_pred) -> loss`.
 
-    # Raises
+    Raises:
         ValueError: for a loss whose options are not known here.
     """
     cls = {c.__name__: c for c in (BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy)}.get(

@@ -8,10 +8,10 @@ _TENSOR = "__keras_tensor__"
 def normalize_graph(config):
     """Rewrites the config of a (functional or sequential) model.
 
-    # Arguments
+    Arguments:
         config: dict whose layers are normalised already.
 
-    # Returns
+    Returns:
         dict with `name`, `layers` and, for a functional model, `input_layers` and `output_layers`.
     """
     if not isinstance(config, dict) or "layers" not in config:

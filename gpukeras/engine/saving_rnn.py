@@ -10,11 +10,11 @@ import numpy as np
 def join_gates(kind, weights):
     """Joins the arrays that Keras 1 kept per gate.
 
-    # Arguments
+    Arguments:
         kind: 'GRU', 'LSTM' or 'ConvLSTM2D'.
         weights: list of arrays: kernel, recurrent kernel, bias of each gate in turn.
 
-    # Returns
+    Returns:
         List of three arrays, or `weights` itself when it is no such list.
     """
     if kind == "GRU" and len(weights) == 9:
@@ -51,14 +51,14 @@ def _convert_kernels(weights, gates, to_cudnn):
 def convert_cudnn(layer, weights):
     """Converts between `LSTM` and `CuDNNLSTM`, `GRU` and `CuDNNGRU`; other weights stay as they are.
 
-    # Arguments
+    Arguments:
         layer: the layer that takes the weights.
         weights: list of arrays; which kind they come from is read off the bias.
 
-    # Returns
+    Returns:
         List of arrays.
 
-    # Raises
+    Raises:
         ValueError: for a bias of no known shape, and for GRUs that compute something else.
     """
     kind = layer.__class__.__name__

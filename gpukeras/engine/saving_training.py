@@ -72,12 +72,12 @@ _SLOTS = {
 def normalize_training_config(config, output_names, custom_objects=None):
     """Rewrites the training configuration of any Keras version as one of Keras 2.2.
 
-    # Arguments
+    Arguments:
         config: dict, the `training_config` of a file.
         output_names: list of str, the model's outputs.
         custom_objects: dict of the caller's objects; what they name is left alone.
 
-    # Returns
+    Returns:
         dict with `optimizer_config` and the arguments of `compile`.
     """
     custom = dict(get_custom_objects())
@@ -173,11 +173,11 @@ def _metrics(value, output_names, loss, custom):
 def normalize_optimizer(value, custom):
     """Rewrites an optimizer's config.
 
-    # Arguments
+    Arguments:
         value: dict `{'class_name', 'config'}`.
         custom: dict of custom objects by name.
 
-    # Returns
+    Returns:
         dict `{'class_name', 'config'}`.
     """
     from .. import optimizers
@@ -248,14 +248,14 @@ def _split_name(name):
 def arrange_optimizer_weights(optimizer, names, values, parameters=None):
     """Puts the saved weights of an optimizer into the order of this one's.
 
-    # Arguments
+    Arguments:
         optimizer: the optimizer, with its weights made.
         names: list of str, names in the file.
         values: list of arrays.
         parameters: list of str, names of the trained weights, for a file that keeps states in the order of these
             names (Keras before 2.0.6); None for one that has them in the model's order.
 
-    # Returns
+    Returns:
         List of arrays, as many and of the shapes that the optimizer has, or None when they do not fit.
     """
     kind = optimizer.__class__.__name__
@@ -302,10 +302,10 @@ def parameter_names(model):
 
     The names of the variables themselves may carry a number more when the program made such a layer before.
 
-    # Arguments
+    Arguments:
         model: the model.
 
-    # Returns
+    Returns:
         List of str, in the order of `model.trainable_weights`.
     """
     found = {}

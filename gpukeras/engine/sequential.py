@@ -20,7 +20,7 @@ class Sequential(Model):
     The first layer says what the input looks like (`input_shape=`, `batch_input_shape=`, or an `InputLayer`);
     otherwise weights are made when the model first meets data, is called, or is given to `build`.
 
-    # Arguments
+    Arguments:
         layers: list of layers to add.
         name: str.
     """
@@ -58,10 +58,10 @@ class Sequential(Model):
     def add(self, layer):
         """Puts a layer on top of the stack.
 
-        # Arguments
+        Arguments:
             layer: a layer or model with one output.
 
-        # Raises
+        Raises:
             TypeError: when it is not a layer, or has several outputs.
             ValueError: when it is an empty model, does not fit, or another layer has its name.
         """
@@ -130,7 +130,7 @@ class Sequential(Model):
     def pop(self):
         """Takes the last layer off the stack.
 
-        # Raises
+        Raises:
             TypeError: when there is none.
         """
         if not self._stack:
@@ -151,7 +151,7 @@ class Sequential(Model):
     def build(self, input_shape=None):
         """Makes the weights, for an input of a given shape.
 
-        # Arguments
+        Arguments:
             input_shape: tuple with the batch axis; may be left out when the layers know it.
         """
         if self.inputs or input_shape is None:
@@ -170,7 +170,7 @@ class Sequential(Model):
     def count_params(self):
         """Number of scalars in the weights.
 
-        # Returns
+        Returns:
             int.
         """
         return super().count_params() if self.built else 0
@@ -178,12 +178,12 @@ class Sequential(Model):
     def predict_proba(self, x, batch_size=32, verbose=0):
         """Class probabilities for input samples.
 
-        # Arguments
+        Arguments:
             x: array, or list of arrays, of N samples.
             batch_size: int.
             verbose: 0 or 1.
 
-        # Returns
+        Returns:
             Array (N, classes).
         """
         probabilities = self.predict(x, batch_size, verbose)
@@ -198,12 +198,12 @@ class Sequential(Model):
     def predict_classes(self, x, batch_size=32, verbose=0):
         """The class of each input sample.
 
-        # Arguments
+        Arguments:
             x: array, or list of arrays, of N samples.
             batch_size: int.
             verbose: 0 or 1.
 
-        # Returns
+        Returns:
             int array: (N,) with several outputs, (N, 1) when the model has one sigmoid output.
         """
         scores = self.predict(x, batch_size=batch_size, verbose=verbose)
@@ -214,7 +214,7 @@ class Sequential(Model):
     def get_config(self):
         """Describes the layers in order.
 
-        # Returns
+        Returns:
             dict with keys `name` and `layers`, and `build_input_shape` where the layers do not tell it.
         """
         layers = [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in self._stack]
@@ -227,11 +227,11 @@ class Sequential(Model):
     def from_config(cls, config, custom_objects=None):
         """Makes a model from what `get_config()` returned.
 
-        # Arguments
+        Arguments:
             config: dict, or the bare list of layers that Keras before 2.2.3 wrote.
             custom_objects: dict of name -> class or function, for layers of one's own.
 
-        # Returns
+        Returns:
             A model, with new weights.
         """
         from ..layers import deserialize

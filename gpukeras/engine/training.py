@@ -21,7 +21,7 @@ class Model(TrainingSetup, Network):
 
     Made from tensors, `Model(inputs, outputs)`, or by subclassing; see `Network`.
 
-    # Example
+    Example:
         x = Input(shape=(20,))
         y = Dense(1, activation='sigmoid')(x)
         model = Model(x, y)
@@ -55,7 +55,7 @@ class Model(TrainingSetup, Network):
     ):
         """Says how the model is to be trained.
 
-        # Arguments
+        Arguments:
             optimizer: name or instance of an optimizer.
             loss: name or function `(y_true, y_pred)`; for several outputs also a list in their order or a dict by
                 name. None when the loss comes from `add_loss` alone.
@@ -67,7 +67,7 @@ class Model(TrainingSetup, Network):
             target_tensors: tensor, list or dict of tensors to use as targets in place of data given to `fit`.
             **kwargs: passed to `K.function`.
 
-        # Raises
+        Raises:
             ValueError: when an argument does not fit the outputs, or there is no loss.
             TypeError: when an argument has the wrong type.
         """
@@ -131,7 +131,7 @@ class Model(TrainingSetup, Network):
     ):
         """Trains the model on arrays.
 
-        # Arguments
+        Arguments:
             x: array of N samples; for several inputs a list, or a dict by input name. Also HDF5 matrices, data frames,
                 SciPy sparse matrices, symbolic tensors; None when the inputs are tensors with data of their own.
             y: targets, likewise.
@@ -150,10 +150,10 @@ class Model(TrainingSetup, Network):
             validation_steps: int, steps of a validation, with `steps_per_epoch`.
             **kwargs: `nb_epoch`, the old name of `epochs`.
 
-        # Returns
+        Returns:
             `History`, whose `history` holds the values of every epoch.
 
-        # Raises
+        Raises:
             RuntimeError: when the model is not compiled.
             ValueError: when the data does not fit the model.
             TypeError: for an unknown keyword.
@@ -214,7 +214,7 @@ class Model(TrainingSetup, Network):
     def evaluate(self, x=None, y=None, batch_size=None, verbose=1, sample_weight=None, steps=None):
         """Computes the loss and metrics over arrays.
 
-        # Arguments
+        Arguments:
             x: input data, as for `fit`.
             y: target data, as for `fit`.
             batch_size: int, 32 by default; None with `steps`.
@@ -222,10 +222,10 @@ class Model(TrainingSetup, Network):
             sample_weight: weights, as for `fit`.
             steps: int, steps when each takes all of the (symbolic) data.
 
-        # Returns
+        Returns:
             The loss, or a list of values named by `metrics_names`.
 
-        # Raises
+        Raises:
             RuntimeError: when the model is not compiled.
             ValueError: when the data does not fit the model.
         """
@@ -248,16 +248,16 @@ class Model(TrainingSetup, Network):
     def predict(self, x, batch_size=None, verbose=0, steps=None):
         """Computes the outputs for arrays.
 
-        # Arguments
+        Arguments:
             x: input data, as for `fit`.
             batch_size: int, 32 by default; None with `steps`.
             verbose: 0 or 1.
             steps: int, steps when each takes all of the (symbolic) data.
 
-        # Returns
+        Returns:
             Array of N rows, or a list of them for several outputs.
 
-        # Raises
+        Raises:
             ValueError: when the data does not fit the model.
         """
         if type(x) is np.ndarray and steps is None and not verbose and self.predict_function is not None:
@@ -295,16 +295,16 @@ class Model(TrainingSetup, Network):
     def train_on_batch(self, x, y, sample_weight=None, class_weight=None):
         """Makes one training step.
 
-        # Arguments
+        Arguments:
             x: input data, as for `fit`.
             y: target data, as for `fit`.
             sample_weight: weights, as for `fit`.
             class_weight: weights, as for `fit`.
 
-        # Returns
+        Returns:
             The loss, or a list of values named by `metrics_names`.
 
-        # Raises
+        Raises:
             RuntimeError: when the model is not compiled.
             ValueError: when the data does not fit the model.
         """
@@ -316,15 +316,15 @@ class Model(TrainingSetup, Network):
     def test_on_batch(self, x, y, sample_weight=None):
         """Computes the loss and metrics of one batch.
 
-        # Arguments
+        Arguments:
             x: input data, as for `fit`.
             y: target data, as for `fit`.
             sample_weight: weights, as for `fit`.
 
-        # Returns
+        Returns:
             The loss, or a list of values named by `metrics_names`.
 
-        # Raises
+        Raises:
             RuntimeError: when the model is not compiled.
             ValueError: when the data does not fit the model.
         """
@@ -336,13 +336,13 @@ class Model(TrainingSetup, Network):
     def predict_on_batch(self, x):
         """Computes the outputs for one batch.
 
-        # Arguments
+        Arguments:
             x: input data, as for `fit`.
 
-        # Returns
+        Returns:
             Array, or a list of them for several outputs.
 
-        # Raises
+        Raises:
             ValueError: when the data does not fit the model.
         """
         x, _, _ = self._standardize_user_data(_evaluated(x))
@@ -370,7 +370,7 @@ class Model(TrainingSetup, Network):
     ):
         """Trains the model on batches from a generator or a `Sequence`.
 
-        # Arguments
+        Arguments:
             generator: generator or `Sequence` of `(x, y)` or `(x, y, sample_weight)`; a generator must go on without
                 end. A `Sequence` is safe with several workers, a generator in general is not.
             steps_per_epoch: int, batches per epoch; may be left out for a `Sequence`.
@@ -386,10 +386,10 @@ class Model(TrainingSetup, Network):
             shuffle: bool, whether every epoch reads the batches of a `Sequence` in a random order.
             initial_epoch: int, number of the first epoch, from 0.
 
-        # Returns
+        Returns:
             `History`, whose `history` holds the values of every epoch.
 
-        # Raises
+        Raises:
             ValueError: when a batch does not fit the model, or the generator ends early.
         """
         return training_generator.fit_generator(
@@ -415,7 +415,7 @@ class Model(TrainingSetup, Network):
     ):
         """Computes the loss and metrics over batches from a generator or a `Sequence`.
 
-        # Arguments
+        Arguments:
             generator: generator or `Sequence` of `(x, y)` or `(x, y, sample_weight)`.
             steps: int, batches to read; may be left out for a `Sequence`.
             max_queue_size: int, batches made ahead at most.
@@ -423,10 +423,10 @@ class Model(TrainingSetup, Network):
             use_multiprocessing: bool, whether the workers are processes.
             verbose: 0 or 1.
 
-        # Returns
+        Returns:
             The loss, or a list of values named by `metrics_names`.
 
-        # Raises
+        Raises:
             ValueError: when a batch does not fit the model, or the generator ends early.
         """
         return training_generator.evaluate_generator(
@@ -445,7 +445,7 @@ class Model(TrainingSetup, Network):
     ):
         """Computes the outputs for batches from a generator or a `Sequence`.
 
-        # Arguments
+        Arguments:
             generator: generator or `Sequence` of `x`, or of tuples that begin with `x`.
             steps: int, batches to read; may be left out for a `Sequence`.
             max_queue_size: int, batches made ahead at most.
@@ -453,10 +453,10 @@ class Model(TrainingSetup, Network):
             use_multiprocessing: bool, whether the workers are processes.
             verbose: 0 or 1.
 
-        # Returns
+        Returns:
             Array, or a list of them for several outputs.
 
-        # Raises
+        Raises:
             ValueError: when a batch does not fit the model, or the generator ends early.
         """
         return training_generator.predict_generator(

@@ -16,10 +16,10 @@ __all__ = ["fit_loop", "predict_loop", "test_loop"]
 def training_feeds(model):
     """The tensors that a model's training and test functions are fed with.
 
-    # Arguments
+    Arguments:
         model: compiled `Model`.
 
-    # Returns
+    Returns:
         List of placeholders, without the learning phase.
     """
     return model._feed_inputs + model._feed_targets + model._feed_sample_weights
@@ -28,7 +28,7 @@ def training_feeds(model):
 def start_callbacks(model, callbacks, verbose, count_mode, params, validation_data):
     """Puts the callbacks of a training together and tells them that it begins.
 
-    # Arguments
+    Arguments:
         model: `Model`.
         callbacks: list of the user's callbacks, or None.
         verbose: 0, 1 or 2.
@@ -36,7 +36,7 @@ def start_callbacks(model, callbacks, verbose, count_mode, params, validation_da
         params: dict for `Callback.set_params`.
         validation_data: list of arrays for `Callback.validation_data`, or None.
 
-    # Returns
+    Returns:
         Tuple `(CallbackList, the model that callbacks see)`.
     """
     model.history = History()
@@ -64,11 +64,11 @@ def _with_val(names):
 def callback_metric_names(labels, do_validation):
     """Names of the values that callbacks find in `logs`.
 
-    # Arguments
+    Arguments:
         labels: list of the model's metric names.
         do_validation: bool.
 
-    # Returns
+    Returns:
         List of names.
     """
     return list(labels) + (["val_" + name for name in labels] if do_validation else [])
@@ -77,11 +77,11 @@ def callback_metric_names(labels, do_validation):
 def val_logs(labels, values):
     """The values of a validation as callbacks find them.
 
-    # Arguments
+    Arguments:
         labels: list of the model's metric names.
         values: list of values.
 
-    # Returns
+    Returns:
         Dict from 'val_' and the name to the value; floats are Python's, like those of the training.
     """
     return {
@@ -108,7 +108,7 @@ def fit_loop(
 ):
     """Trains a model.
 
-    # Arguments
+    Arguments:
         model: compiled `Model`.
         f: train function.
         ins: list of arrays for it, in the order of its inputs.
@@ -125,7 +125,7 @@ def fit_loop(
         steps_per_epoch: int, steps that take all of `ins` each; None to go by batches.
         validation_steps: int, steps of the validation.
 
-    # Returns
+    Returns:
         `History`.
     """
     do_validation = bool(val_f and (val_ins or validation_steps))
@@ -200,7 +200,7 @@ def _train_epoch(f, feeds, batches, labels, chain, seen):
 class _Test:
     """An evaluation that can be repeated, its data prepared once.
 
-    # Arguments
+    Arguments:
         model: compiled `Model`.
         f: test function.
         ins: list of arrays for it.
@@ -218,7 +218,7 @@ class _Test:
     def run(self):
         """Evaluates.
 
-        # Returns
+        Returns:
             List of the loss and metrics.
         """
         for metric in self.model.stateful_metric_functions:
@@ -252,7 +252,7 @@ def _number(value):
 def test_loop(model, f, ins, batch_size=None, verbose=0, steps=None):
     """Evaluates a model.
 
-    # Arguments
+    Arguments:
         model: compiled `Model`.
         f: test function.
         ins: list of arrays for it, in the order of its inputs.
@@ -260,7 +260,7 @@ def test_loop(model, f, ins, batch_size=None, verbose=0, steps=None):
         verbose: 0 or 1.
         steps: int, steps that take all of `ins` each; None to go by batches.
 
-    # Returns
+    Returns:
         The loss, or a list of the loss and metrics.
     """
     return unpack_singleton(_Test(model, f, ins, batch_size, steps, verbose).run())
@@ -273,7 +273,7 @@ test_loop.__test__ = False
 def predict_loop(model, f, ins, batch_size=32, verbose=0, steps=None):
     """Computes a model's outputs.
 
-    # Arguments
+    Arguments:
         model: `Model`.
         f: predict function.
         ins: list of arrays for it, in the order of its inputs.
@@ -281,7 +281,7 @@ def predict_loop(model, f, ins, batch_size=32, verbose=0, steps=None):
         verbose: 0 or 1.
         steps: int, steps that take all of `ins` each; None to go by batches.
 
-    # Returns
+    Returns:
         Array, or list of arrays for several outputs.
     """
     feeds = Feeds(ins, model._feed_inputs)

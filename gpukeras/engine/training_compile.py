@@ -12,14 +12,14 @@ from .training_utils import weighted_masked_objective
 def loss_per_output(loss, output_names):
     """The loss function of every output.
 
-    # Arguments
+    Arguments:
         loss: None, name, function, dict from output name or list in the outputs' order.
         output_names: list of strings.
 
-    # Returns
+    Returns:
         List of functions; None for an output without a loss.
 
-    # Raises
+    Raises:
         ValueError: for an unknown output or loss, or a list of the wrong length.
     """
     if isinstance(loss, dict) and "class_name" not in loss:
@@ -46,14 +46,14 @@ def loss_per_output(loss, output_names):
 def loss_weight_per_output(loss_weights, output_names):
     """The factor of every output's loss.
 
-    # Arguments
+    Arguments:
         loss_weights: None, list of numbers or scalar tensors, or dict from output name.
         output_names: list of strings.
 
-    # Returns
+    Returns:
         List of numbers or tensors, 1 by default.
 
-    # Raises
+    Raises:
         ValueError: for an unknown output or a list of the wrong length.
         TypeError: for anything but a list or a dict.
     """
@@ -78,14 +78,14 @@ def loss_weight_per_output(loss_weights, output_names):
 def given_targets(target_tensors, output_names):
     """The target tensors that the user brings, by output.
 
-    # Arguments
+    Arguments:
         target_tensors: None, tensor, list with one per output, or dict from output name.
         output_names: list of strings.
 
-    # Returns
+    Returns:
         List of tensors; None where the target is to be fed.
 
-    # Raises
+    Raises:
         ValueError: for an unknown output or the wrong number of tensors.
         TypeError: for anything else.
     """
@@ -116,11 +116,11 @@ def given_targets(target_tensors, output_names):
 def make_target(name, output):
     """The placeholder for the targets of an output.
 
-    # Arguments
+    Arguments:
         name: string, the output.
         output: tensor.
 
-    # Returns
+    Returns:
         Placeholder of the output's rank and dtype.
     """
     shape = K.int_shape(output)
@@ -130,15 +130,15 @@ def make_target(name, output):
 def sample_weight_mode_per_output(modes, output_names, skipped):
     """What kind of sample weights every output takes.
 
-    # Arguments
+    Arguments:
         modes: None, 'temporal', list or dict from output name.
         output_names: list of strings.
         skipped: set of the indices of outputs that take no weights.
 
-    # Returns
+    Returns:
         List of 'temporal' or None.
 
-    # Raises
+    Raises:
         ValueError: for an unknown or missing output, or a list of the wrong length.
     """
     if isinstance(modes, dict):
@@ -163,11 +163,11 @@ def sample_weight_mode_per_output(modes, output_names, skipped):
 def make_sample_weight(name, mode):
     """The placeholder for the sample weights of an output.
 
-    # Arguments
+    Arguments:
         name: string, the output.
         mode: None or 'temporal'.
 
-    # Returns
+    Returns:
         Placeholder of rank 1, or 2 for 'temporal'.
     """
     return K.placeholder(ndim=2 if mode == "temporal" else 1, name=name + "_sample_weights")
@@ -184,11 +184,11 @@ def _check_names(by_name, output_names, what):
 def target_shape_for(loss_fn, output):
     """The shape that targets must have for a loss, where that is known.
 
-    # Arguments
+    Arguments:
         loss_fn: loss function.
         output: tensor the loss looks at.
 
-    # Returns
+    Returns:
         Tuple, or None when any shape may be right (functions of the user's own).
     """
     shape = K.int_shape(output)
@@ -204,7 +204,7 @@ def target_shape_for(loss_fn, output):
 class Metric:
     """A metric of one output, resolved.
 
-    # Arguments
+    Arguments:
         metric: name, function or stateful metric layer.
         output: tensor of predictions.
         loss_fn: loss function of the output; decides what 'accuracy' and 'crossentropy' mean.
@@ -249,12 +249,12 @@ def _by_kind(output, loss_fn, suffix):
 def weighted_sum(total, value, weight):
     """Adds a loss times its weight to a total.
 
-    # Arguments
+    Arguments:
         total: tensor or None.
         value: tensor.
         weight: number or tensor.
 
-    # Returns
+    Returns:
         Tensor.
     """
     if not (isinstance(weight, numbers.Number) and weight == 1):

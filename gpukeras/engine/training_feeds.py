@@ -15,7 +15,7 @@ _CONVERT_UP_TO = 1 << 28
 class Feeds:
     """The inputs of a function for a loop over batches.
 
-    # Arguments
+    Arguments:
         values: list of arrays, HDF5 matrices, sparse matrices, symbolic tensors and numbers (the learning phase).
         placeholders: list of the tensors that the first values are fed to.
     """
@@ -36,10 +36,10 @@ class Feeds:
     def rows(self, ids):
         """The inputs for a batch.
 
-        # Arguments
+        Arguments:
             ids: slice or array of the samples' indices.
 
-        # Returns
+        Returns:
             List for the function's call.
         """
         if self._only_arrays:
@@ -49,7 +49,7 @@ class Feeds:
     def whole(self):
         """The inputs for a step that takes everything, with symbolic tensors computed anew.
 
-        # Returns
+        Returns:
             List for the function's call.
         """
         computed = iter(self._evaluate([])) if self._evaluate is not None else None

@@ -32,7 +32,7 @@ def fit_generator(
 ):
     """Trains a model on batches from a generator or a `Sequence`; see `Model.fit_generator`.
 
-    # Arguments
+    Arguments:
         model: compiled `Model`.
         generator: generator or `Sequence` of `(x, y)` or `(x, y, sample_weight)`.
         steps_per_epoch: int, batches per epoch; may be left out for a `Sequence`.
@@ -48,7 +48,7 @@ def fit_generator(
         shuffle: bool, whether every epoch reads the batches of a `Sequence` in a random order.
         initial_epoch: int, number of the first epoch, from 0.
 
-    # Returns
+    Returns:
         `History`.
     """
     steps_per_epoch = _steps(generator, steps_per_epoch, "steps_per_epoch")
@@ -226,7 +226,7 @@ def evaluate_generator(
 ):
     """Evaluates a model on batches from a generator or a `Sequence`; see `Model.evaluate_generator`.
 
-    # Arguments
+    Arguments:
         model: compiled `Model`.
         generator: generator or `Sequence` of `(x, y)` or `(x, y, sample_weight)`.
         steps: int, batches to read; may be left out for a `Sequence`.
@@ -235,7 +235,7 @@ def evaluate_generator(
         use_multiprocessing: bool, whether the workers are processes.
         verbose: 0 or 1.
 
-    # Returns
+    Returns:
         The loss, or a list of the loss and metrics.
     """
     model._make_test_function()
@@ -270,7 +270,7 @@ def _evaluate(model, batches, steps, name, verbose=0):
 def predict_generator(model, generator, steps=None, max_queue_size=10, workers=1, use_multiprocessing=False, verbose=0):
     """Computes a model's outputs for batches from a generator or a `Sequence`; see `Model.predict_generator`.
 
-    # Arguments
+    Arguments:
         model: `Model`.
         generator: generator or `Sequence` of `x`, or of tuples that begin with `x`.
         steps: int, batches to read; may be left out for a `Sequence`.
@@ -279,7 +279,7 @@ def predict_generator(model, generator, steps=None, max_queue_size=10, workers=1
         use_multiprocessing: bool, whether the workers are processes.
         verbose: 0 or 1.
 
-    # Returns
+    Returns:
         Array, or list of arrays for several outputs.
     """
     model._make_predict_function()

@@ -208,12 +208,12 @@ class TrainingSetup:
     def _set_inputs(self, inputs, outputs=None, training=None):
         """Gives a model that has none yet its inputs and outputs, from data or tensors.
 
-        # Arguments
+        Arguments:
             inputs: array, tensor, or a list or dict of them.
             outputs: tensors that `call` gave already, or None to call it.
             training: value for `call`'s argument of that name; the learning phase when None.
 
-        # Raises
+        Raises:
             ValueError: when the model has inputs, or a Sequential gets several.
         """
         if self.inputs:
@@ -273,7 +273,7 @@ class TrainingSetup:
     ):
         """Checks the user's data and brings it into the order of the functions' inputs.
 
-        # Arguments
+        Arguments:
             x: input data, as for `fit`.
             y: target data, or None.
             sample_weight: weights, as for `fit`.
@@ -281,10 +281,10 @@ class TrainingSetup:
             check_array_lengths: bool, whether all must have the same number of samples.
             batch_size: int; a stateful model can only take multiples of it.
 
-        # Returns
+        Returns:
             Tuple of three lists of arrays: inputs, targets, sample weights.
 
-        # Raises
+        Raises:
             RuntimeError: when there are targets and the model is not compiled.
             ValueError: when the data does not fit the model.
         """

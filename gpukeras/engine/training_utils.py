@@ -30,13 +30,13 @@ __all__ = [
 def standardize_single_array(x):
     """Gives an array of rank 1 a second axis.
 
-    # Arguments
+    Arguments:
         x: array, tensor or None.
 
-    # Returns
+    Returns:
         The array of shape (N, 1) for one of shape (N,), anything else as it is.
 
-    # Raises
+    Raises:
         ValueError: for a symbolic tensor without axes.
     """
     if x is None:
@@ -54,17 +54,17 @@ def standardize_single_array(x):
 def standardize_input_data(data, names, shapes=None, check_batch_axis=True, exception_prefix=""):
     """Brings the data for the inputs (or outputs) of a model into a list of arrays in the model's order.
 
-    # Arguments
+    Arguments:
         data: array, data frame, symbolic tensor, list of them, or dict from name to one of them.
         names: list of the names of the inputs (or outputs).
         shapes: list of the expected shapes with the batch axis (None: any), or None for no check.
         check_batch_axis: bool, whether the first axis is compared too.
         exception_prefix: string, 'input' or 'target', for messages.
 
-    # Returns
+    Returns:
         List of arrays (or tensors), one per name.
 
-    # Raises
+    Raises:
         ValueError: when arrays are missing or too many, or of the wrong kind, rank or shape.
     """
     if not names:
@@ -199,15 +199,15 @@ def _brief(data):
 def standardize_sample_or_class_weights(x_weight, output_names, weight_type):
     """Brings weights into a list, one entry per output.
 
-    # Arguments
+    Arguments:
         x_weight: None, the weights of a single output, a list with one entry per output, or a dict by name.
         output_names: list of the outputs' names.
         weight_type: string, name of the argument for messages.
 
-    # Returns
+    Returns:
         List with an entry (or None) per output.
 
-    # Raises
+    Raises:
         ValueError: when a list has the wrong length.
         TypeError: when a model of several outputs gets neither a list nor a dict, or any a tuple.
     """
@@ -241,11 +241,11 @@ def standardize_sample_or_class_weights(x_weight, output_names, weight_type):
 def standardize_class_weights(class_weight, output_names):
     """Brings class weights into a list, see `standardize_sample_or_class_weights`.
 
-    # Arguments
+    Arguments:
         class_weight: None, dict, list or dict of dicts.
         output_names: list of the outputs' names.
 
-    # Returns
+    Returns:
         List with a dict (or None) per output.
     """
     return standardize_sample_or_class_weights(class_weight, output_names, "class_weight")
@@ -254,11 +254,11 @@ def standardize_class_weights(class_weight, output_names):
 def standardize_sample_weights(sample_weight, output_names):
     """Brings sample weights into a list, see `standardize_sample_or_class_weights`.
 
-    # Arguments
+    Arguments:
         sample_weight: None, array, list or dict of arrays.
         output_names: list of the outputs' names.
 
-    # Returns
+    Returns:
         List with an array (or None) per output.
     """
     return standardize_sample_or_class_weights(sample_weight, output_names, "sample_weight")
@@ -267,16 +267,16 @@ def standardize_sample_weights(sample_weight, output_names):
 def standardize_weights(y, sample_weight=None, class_weight=None, sample_weight_mode=None):
     """Makes the weights that are fed for the targets of one output.
 
-    # Arguments
+    Arguments:
         y: array of targets, shape (N, ...).
         sample_weight: array of shape (N,), or (N, T) in mode 'temporal'; None for ones.
         class_weight: dict from class number to its weight, multiplied with `sample_weight`; None for ones.
         sample_weight_mode: None or 'temporal'.
 
-    # Returns
+    Returns:
         Array of floatx, shape (N,) or (N, T).
 
-    # Raises
+    Raises:
         ValueError: when a shape or the mode does not fit, or a class has no weight.
     """
     temporal = _is_temporal(sample_weight_mode, sample_weight, y)
@@ -369,12 +369,12 @@ def _weights_of_tensor(y, sample_weight, class_weight, temporal):
 def check_array_length_consistency(inputs, targets, weights=None):
     """Checks that all arrays have the same number of samples.
 
-    # Arguments
+    Arguments:
         inputs: list of arrays.
         targets: list of arrays.
         weights: list of arrays.
 
-    # Raises
+    Raises:
         ValueError: when they differ.
     """
     lengths = [_lengths(group) for group in (inputs, targets, weights)]
@@ -408,12 +408,12 @@ def _lengths(arrays):
 def check_loss_and_target_compatibility(targets, loss_fns, output_shapes):
     """Checks that targets have the shape that the usual losses expect, where a mistake would only show as bad results.
 
-    # Arguments
+    Arguments:
         targets: list of arrays (or None).
         loss_fns: list of loss functions (or None).
         output_shapes: list of the outputs' shapes (or None).
 
-    # Raises
+    Raises:
         ValueError: when the shape of a target array cannot be right for its loss.
     """
     same_shape = (losses.mean_squared_error, losses.binary_crossentropy, losses.categorical_crossentropy)
@@ -440,13 +440,13 @@ def check_loss_and_target_compatibility(targets, loss_fns, output_shapes):
 def check_label_range(targets, loss_fns, outputs, names):
     """Checks that class numbers lie within the classes that the output has.
 
-    # Arguments
+    Arguments:
         targets: list of arrays (or None).
         loss_fns: list of loss functions; only `sparse_categorical_crossentropy` is looked at.
         outputs: list of the output tensors.
         names: list of the outputs' names.
 
-    # Raises
+    Raises:
         ValueError: naming the first label that is out of range.
     """
     for y, loss, output, name in zip(targets, loss_fns, outputs, names):
@@ -468,15 +468,15 @@ def check_label_range(targets, loss_fns, outputs, names):
 def collect_metrics(metrics, output_names):
     """Sorts the metrics by output.
 
-    # Arguments
+    Arguments:
         metrics: None, list (for every output), list of one list per output, or dict from output name to a metric or
             a list of metrics.
         output_names: list of the outputs' names.
 
-    # Returns
+    Returns:
         List with a list of metrics per output.
 
-    # Raises
+    Raises:
         TypeError: for anything else.
         ValueError: when there is not one list per output.
     """
@@ -499,11 +499,11 @@ def collect_metrics(metrics, output_names):
 def batch_shuffle(index_array, batch_size):
     """Shuffles whole batches, which keeps reading from a file in runs; the short last batch stays last.
 
-    # Arguments
+    Arguments:
         index_array: array of indices.
         batch_size: int.
 
-    # Returns
+    Returns:
         Array of the same indices in another order.
     """
     whole = len(index_array) // batch_size * batch_size
@@ -515,11 +515,11 @@ def batch_shuffle(index_array, batch_size):
 def make_batches(size, batch_size):
     """Cuts a number of samples into batches.
 
-    # Arguments
+    Arguments:
         size: int, samples.
         batch_size: int; the last batch may be smaller.
 
-    # Returns
+    Returns:
         List of tuples `(start, end)`.
     """
     return [(start, min(size, start + batch_size)) for start in range(0, size, batch_size)]
@@ -528,10 +528,10 @@ def make_batches(size, batch_size):
 def weighted_masked_objective(fn):
     """Makes a function of one loss or metric that takes weights and a mask into account.
 
-    # Arguments
+    Arguments:
         fn: function of `(y_true, y_pred)` that returns a value per sample (and step), or None.
 
-    # Returns
+    Returns:
         Function of `(y_true, y_pred, weights, mask=None)` that returns a scalar tensor, or None. Masked values count
         nothing and the mean is over what is not masked; with weights the mean is over the weights that are not 0.
     """
@@ -558,16 +558,16 @@ def weighted_masked_objective(fn):
 def check_num_samples(ins, batch_size=None, steps=None, steps_name="steps"):
     """Finds out how many samples there are.
 
-    # Arguments
+    Arguments:
         ins: list of arrays.
         batch_size: int or None.
         steps: int or None; when given, the number of samples does not matter.
         steps_name: string, name of the argument for messages.
 
-    # Returns
+    Returns:
         int, or None when `steps` is given.
 
-    # Raises
+    Raises:
         ValueError: when both or neither can be used.
     """
     if steps is not None:
@@ -586,10 +586,10 @@ def check_num_samples(ins, batch_size=None, steps=None, steps_name="steps"):
 def iter_sequence_infinite(seq):
     """Reads a `Sequence` pass after pass in the caller's own thread.
 
-    # Arguments
+    Arguments:
         seq: `Sequence`; its `on_epoch_end` is called between two passes.
 
-    # Returns
+    Returns:
         Generator of batches without end.
     """
     while True:

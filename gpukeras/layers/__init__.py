@@ -15,10 +15,10 @@ from .recurrent import *
 def serialize(layer):
     """What a config stores for a layer.
 
-    # Arguments
+    Arguments:
         layer: a layer.
 
-    # Returns
+    Returns:
         dict with `class_name` and `config`.
     """
     return {"class_name": layer.__class__.__name__, "config": layer.get_config()}
@@ -27,14 +27,14 @@ def serialize(layer):
 def deserialize(config, custom_objects=None):
     """Builds a layer from its config.
 
-    # Arguments
+    Arguments:
         config: dict with `class_name` and `config`.
         custom_objects: dict of name -> class or function.
 
-    # Returns
+    Returns:
         A layer (or model), without weights.
 
-    # Raises
+    Raises:
         ValueError: for an unknown class.
     """
     # Models are layers too, and import this module.

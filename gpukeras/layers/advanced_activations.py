@@ -11,7 +11,7 @@ __all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"]
 class LeakyReLU(Layer):
     """x above 0, alpha * x below.
 
-    # Arguments
+    Arguments:
         alpha: float, slope below 0.
 
     Source: Maas et al., "Rectifier Nonlinearities Improve Neural Network Acoustic Models", 2013.
@@ -35,7 +35,7 @@ class LeakyReLU(Layer):
 class PReLU(Layer):
     """x above 0, alpha * x below, where alpha is a weight shaped like a sample.
 
-    # Arguments
+    Arguments:
         alpha_initializer: initializer of alpha.
         alpha_regularizer: penalty on alpha.
         alpha_constraint: projection of alpha after each update.
@@ -107,7 +107,7 @@ class PReLU(Layer):
 class ELU(Layer):
     """x above 0, alpha * (exp(x) - 1) below.
 
-    # Arguments
+    Arguments:
         alpha: float, minus the limit for very negative x.
 
     Source: Clevert et al., "Fast and Accurate Deep Network Learning by Exponential Linear Units", 2015.
@@ -131,7 +131,7 @@ class ELU(Layer):
 class ThresholdedReLU(Layer):
     """x above theta, 0 elsewhere.
 
-    # Arguments
+    Arguments:
         theta: float, at least 0.
 
     Source: Konda et al., "Zero-bias autoencoders and the benefits of co-adapting features", 2014.
@@ -155,7 +155,7 @@ class ThresholdedReLU(Layer):
 class Softmax(Layer):
     """Exponentials rescaled to a sum of 1 along an axis.
 
-    # Arguments
+    Arguments:
         axis: int.
     """
 
@@ -177,7 +177,7 @@ class Softmax(Layer):
 class ReLU(Layer):
     """x at or above the threshold (at most `max_value`), negative_slope * (x - threshold) below it.
 
-    # Arguments
+    Arguments:
         max_value: float of at least 0, or None.
         negative_slope: float of at least 0.
         threshold: float.

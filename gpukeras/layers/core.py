@@ -31,15 +31,15 @@ __all__ = [
 def positive_int(layer, argument, value):
     """Checks a size that a layer is given.
 
-    # Arguments
+    Arguments:
         layer: the layer, for the message.
         argument: str, the argument's name.
         value: what was passed.
 
-    # Returns
+    Returns:
         int.
 
-    # Raises
+    Raises:
         ValueError: for anything but an integer of at least 1.
     """
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
@@ -53,11 +53,11 @@ def positive_int(layer, argument, value):
 def check_rate(layer, rate):
     """Warns about a share that is none.
 
-    # Arguments
+    Arguments:
         layer: the layer, for the message.
         rate: what was passed.
 
-    # Raises
+    Raises:
         TypeError: when it is not a number.
     """
     name = type(layer).__name__
@@ -74,13 +74,13 @@ def check_rate(layer, rate):
 class Masking(Layer):
     """Masks the time steps all of whose features equal a value.
 
-    # Arguments
+    Arguments:
         mask_value: float.
 
-    # Input shape
+    Input shape:
         (N, T, ...).
 
-    # Output shape
+    Output shape:
         That of the input; masked steps become 0.
     """
 
@@ -106,7 +106,7 @@ class Masking(Layer):
 class Dropout(Layer):
     """Sets a random share of the inputs to 0 while training and scales up the others.
 
-    # Arguments
+    Arguments:
         rate: float between 0 and 1, the share to drop; a value outside is moved to the nearer end, with a
             warning. 0 and 1 drop nothing.
         noise_shape: tuple, the shape of the random mask, which is broadcast to the input; None entries
@@ -156,10 +156,10 @@ class Dropout(Layer):
 class SpatialDropout1D(Dropout):
     """Drops whole channels of sequences: a channel is 0 at every step or at none.
 
-    # Arguments
+    Arguments:
         rate: float between 0 and 1, the share of channels to drop.
 
-    # Input shape
+    Input shape:
         (N, T, C).
 
     Source: Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2014.
@@ -197,11 +197,11 @@ class _SpatialDropout(Dropout):
 class SpatialDropout2D(_SpatialDropout):
     """Drops whole feature maps of images: a channel is 0 at every pixel or at none.
 
-    # Arguments
+    Arguments:
         rate: float between 0 and 1, the share of channels to drop.
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
 
-    # Input shape
+    Input shape:
         (N, H, W, C), or (N, C, H, W) for channels_first.
 
     Source: Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2014.
@@ -217,11 +217,11 @@ class SpatialDropout2D(_SpatialDropout):
 class SpatialDropout3D(_SpatialDropout):
     """Drops whole feature maps of volumes: a channel is 0 at every voxel or at none.
 
-    # Arguments
+    Arguments:
         rate: float between 0 and 1, the share of channels to drop.
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
 
-    # Input shape
+    Input shape:
         (N, D, H, W, C), or (N, C, D, H, W) for channels_first.
 
     Source: Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2014.
@@ -237,7 +237,7 @@ class SpatialDropout3D(_SpatialDropout):
 class Activation(Layer):
     """Applies an activation function.
 
-    # Arguments
+    Arguments:
         activation: name or function (see `activations`).
     """
 
@@ -259,7 +259,7 @@ class Activation(Layer):
 class Reshape(Layer):
     """Gives the input another shape with as many entries per sample.
 
-    # Arguments
+    Arguments:
         target_shape: tuple without the batch axis; one entry may be -1, which takes what is left.
     """
 
@@ -310,11 +310,11 @@ class Reshape(Layer):
 class Permute(Layer):
     """Reorders the axes of each sample.
 
-    # Arguments
+    Arguments:
         dims: tuple, which input axis each output axis is; counted from 1, the batch axis stays.
             (2, 1) swaps the axes of (N, A, B).
 
-    # Raises
+    Raises:
         ValueError: when `dims` does not name every axis once.
     """
 
@@ -341,7 +341,7 @@ class Permute(Layer):
 class Flatten(Layer):
     """Lays all entries of a sample out in one axis.
 
-    # Arguments
+    Arguments:
         data_format: 'channels_last' or 'channels_first'; the entries come out in channels_last order
             either way, so that weights behind this layer fit both.
     """
@@ -373,13 +373,13 @@ class Flatten(Layer):
 class RepeatVector(Layer):
     """Repeats a vector n times.
 
-    # Arguments
+    Arguments:
         n: int.
 
-    # Input shape
+    Input shape:
         (N, D).
 
-    # Output shape
+    Output shape:
         (N, n, D).
     """
 
@@ -401,7 +401,7 @@ class RepeatVector(Layer):
 class Dense(Layer):
     """A fully connected layer: activation(x . kernel + bias), over the last axis.
 
-    # Arguments
+    Arguments:
         units: int, size of the output's last axis.
         activation: name or function; None for none.
         use_bias: bool.
@@ -413,10 +413,10 @@ class Dense(Layer):
         kernel_constraint: projection of the kernel after each update.
         bias_constraint: projection of the bias after each update.
 
-    # Input shape
+    Input shape:
         (N, ..., input_dim).
 
-    # Output shape
+    Output shape:
         (N, ..., units).
     """
 
@@ -481,10 +481,10 @@ class Dense(Layer):
     def assert_input_compatibility(self, inputs):
         """Checks the input against the kernel.
 
-        # Arguments
+        Arguments:
             inputs: tensor.
 
-        # Raises
+        Raises:
             ValueError: when its last axis has another size.
         """
         wanted = self.input_spec.axes.get(-1) if self.built else None
@@ -529,7 +529,7 @@ class Dense(Layer):
 class ActivityRegularization(Layer):
     """Passes its input on and adds a penalty on it to the loss.
 
-    # Arguments
+    Arguments:
         l1: float, weight of the sum of absolute values over the batch.
         l2: float, weight of the sum of squares over the batch.
     """

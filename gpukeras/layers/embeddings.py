@@ -12,7 +12,7 @@ __all__ = ["Embedding"]
 class Embedding(Layer):
     """Turns integers into vectors, which are weights.
 
-    # Arguments
+    Arguments:
         input_dim: int, how many rows the table has: the largest index plus 1.
         output_dim: int, length of a vector.
         embeddings_initializer: initializer of the table (input_dim, output_dim).
@@ -23,10 +23,10 @@ class Embedding(Layer):
         input_length: int (or tuple of int for inputs with more axes), length of the sequences; needed where
             a `Flatten` and `Dense` come next.
 
-    # Input shape
+    Input shape:
         (N, T), integers from 0 to input_dim - 1.
 
-    # Output shape
+    Output shape:
         (N, T, output_dim).
 
     Source: Gal and Ghahramani, "A Theoretically Grounded Application of Dropout in Recurrent Neural Networks",

@@ -23,7 +23,7 @@ _FOREIGN_KEYS = ("module", "output_shape_module", "function_module")
 class Lambda(Layer):
     """Applies a function.
 
-    # Arguments
+    Arguments:
         function: takes the input tensor (or list of them) first; if it has a `mask` argument, it gets the mask.
         output_shape: None to infer it; a tuple without the batch axis; or a function of the input shape that
             returns the whole output shape.
@@ -52,13 +52,13 @@ class Lambda(Layer):
     def compute_output_shape(self, input_shape):
         """Shape of the output: as given, or what the function does to placeholders.
 
-        # Arguments
+        Arguments:
             input_shape: shape tuple, or a list of them.
 
-        # Returns
+        Returns:
             A shape tuple, or a list of them.
 
-        # Raises
+        Raises:
             ValueError: when the `output_shape` function returns no shape.
         """
         if self._output_shape is None:
@@ -116,14 +116,14 @@ class Lambda(Layer):
     def from_config(cls, config, custom_objects=None):
         """Builds a Lambda from what `get_config` returned.
 
-        # Arguments
+        Arguments:
             config: dict.
             custom_objects: dict of name -> function; also visible to bytecode as global names.
 
-        # Returns
+        Returns:
             A new layer.
 
-        # Raises
+        Raises:
             TypeError: for a function type that is none.
         """
         config = {k: v for k, v in config.items() if k not in _FOREIGN_KEYS}

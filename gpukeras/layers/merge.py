@@ -43,14 +43,14 @@ class _Merge(Layer):
     def _compute_elemwise_op_output_shape(self, shape1, shape2):
         """The shape of an element-wise operation on two samples.
 
-        # Arguments
+        Arguments:
             shape1: tuple without the batch axis, or None when unknown.
             shape2: tuple without the batch axis, or None when unknown.
 
-        # Returns
+        Returns:
             tuple or None.
 
-        # Raises
+        Raises:
             ValueError: when two sizes differ and neither is 1.
         """
         if shape1 is None or shape2 is None:
@@ -135,11 +135,11 @@ class _Merge(Layer):
     def compute_mask(self, inputs, mask=None):
         """The output is valid where all masked inputs are.
 
-        # Arguments
+        Arguments:
             inputs: list of tensors.
             mask: list of masks or None.
 
-        # Returns
+        Returns:
             A mask or None.
         """
         if mask is None:
@@ -182,7 +182,7 @@ def _turn(x, last_first):
 class Add(_Merge):
     """Sum of the inputs, element by element.
 
-    # Input shape
+    Input shape:
         List of tensors of the same shape, or of shapes that broadcast.
     """
 
@@ -196,7 +196,7 @@ class Add(_Merge):
 class Subtract(_Merge):
     """First input minus second, element by element.
 
-    # Input shape
+    Input shape:
         List of exactly two tensors.
     """
 
@@ -214,7 +214,7 @@ class Subtract(_Merge):
 class Multiply(_Merge):
     """Product of the inputs, element by element.
 
-    # Input shape
+    Input shape:
         List of tensors of the same shape, or of shapes that broadcast.
     """
 
@@ -228,7 +228,7 @@ class Multiply(_Merge):
 class Average(_Merge):
     """Mean of the inputs, element by element.
 
-    # Input shape
+    Input shape:
         List of tensors of the same shape, or of shapes that broadcast.
     """
 
@@ -242,7 +242,7 @@ class Average(_Merge):
 class Maximum(_Merge):
     """Largest of the inputs, element by element.
 
-    # Input shape
+    Input shape:
         List of tensors of the same shape, or of shapes that broadcast.
     """
 
@@ -256,7 +256,7 @@ class Maximum(_Merge):
 class Minimum(_Merge):
     """Smallest of the inputs, element by element.
 
-    # Input shape
+    Input shape:
         List of tensors of the same shape, or of shapes that broadcast.
     """
 
@@ -270,10 +270,10 @@ class Minimum(_Merge):
 class Concatenate(_Merge):
     """Lays the inputs next to each other along an axis.
 
-    # Arguments
+    Arguments:
         axis: int, counted with the batch axis.
 
-    # Input shape
+    Input shape:
         List of tensors that agree on all other axes.
     """
 
@@ -326,11 +326,11 @@ class Concatenate(_Merge):
     def compute_mask(self, inputs, mask=None):
         """The parts' masks laid next to each other; an input without one counts as all valid.
 
-        # Arguments
+        Arguments:
             inputs: list of tensors.
             mask: list of masks or None.
 
-        # Returns
+        Returns:
             A mask or None.
         """
         if mask is None:
@@ -355,14 +355,14 @@ class Concatenate(_Merge):
 class Dot(_Merge):
     """Dot products of two tensors, sample by sample.
 
-    # Arguments
+    Arguments:
         axes: int, or tuple of two int, the axis of each input to sum over, counted with the batch axis.
         normalize: bool, bring both inputs to norm 1 along these axes, so that the result is a cosine.
 
-    # Input shape
+    Input shape:
         List of two tensors, for example (N, A, D) and (N, B, D) with axes=2.
 
-    # Output shape
+    Output shape:
         The remaining axes of both, (N, A, B) in the example; (N, 1) when none remain.
     """
 
@@ -428,11 +428,11 @@ class Dot(_Merge):
     def compute_mask(self, inputs, mask=None):
         """None: a sum over masked and other steps has no mask.
 
-        # Arguments
+        Arguments:
             inputs: list of tensors.
             mask: list of masks or None.
 
-        # Returns
+        Returns:
             None.
         """
         return None
@@ -444,11 +444,11 @@ class Dot(_Merge):
 def add(inputs, **kwargs):
     """Adds tensors element by element.
 
-    # Arguments
+    Arguments:
         inputs: list of at least two tensors.
         **kwargs: of the layer.
 
-    # Returns
+    Returns:
         Tensor.
     """
     return Add(**kwargs)(inputs)
@@ -457,11 +457,11 @@ def add(inputs, **kwargs):
 def subtract(inputs, **kwargs):
     """Subtracts the second tensor from the first, element by element.
 
-    # Arguments
+    Arguments:
         inputs: list of exactly two tensors.
         **kwargs: of the layer.
 
-    # Returns
+    Returns:
         Tensor.
     """
     return Subtract(**kwargs)(inputs)
@@ -470,11 +470,11 @@ def subtract(inputs, **kwargs):
 def multiply(inputs, **kwargs):
     """Multiplies tensors element by element.
 
-    # Arguments
+    Arguments:
         inputs: list of at least two tensors.
         **kwargs: of the layer.
 
-    # Returns
+    Returns:
         Tensor.
     """
     return Multiply(**kwargs)(inputs)
@@ -483,11 +483,11 @@ def multiply(inputs, **kwargs):
 def average(inputs, **kwargs):
     """Averages tensors element by element.
 
-    # Arguments
+    Arguments:
         inputs: list of at least two tensors.
         **kwargs: of the layer.
 
-    # Returns
+    Returns:
         Tensor.
     """
     return Average(**kwargs)(inputs)
@@ -496,11 +496,11 @@ def average(inputs, **kwargs):
 def maximum(inputs, **kwargs):
     """Takes the largest of several tensors, element by element.
 
-    # Arguments
+    Arguments:
         inputs: list of at least two tensors.
         **kwargs: of the layer.
 
-    # Returns
+    Returns:
         Tensor.
     """
     return Maximum(**kwargs)(inputs)
@@ -509,11 +509,11 @@ def maximum(inputs, **kwargs):
 def minimum(inputs, **kwargs):
     """Takes the smallest of several tensors, element by element.
 
-    # Arguments
+    Arguments:
         inputs: list of at least two tensors.
         **kwargs: of the layer.
 
-    # Returns
+    Returns:
         Tensor.
     """
     return Minimum(**kwargs)(inputs)
@@ -522,12 +522,12 @@ def minimum(inputs, **kwargs):
 def concatenate(inputs, axis=-1, **kwargs):
     """Lays tensors next to each other along an axis.
 
-    # Arguments
+    Arguments:
         inputs: list of at least two tensors.
         axis: int, counted with the batch axis.
         **kwargs: of the layer.
 
-    # Returns
+    Returns:
         Tensor.
     """
     return Concatenate(axis=axis, **kwargs)(inputs)
@@ -536,13 +536,13 @@ def concatenate(inputs, axis=-1, **kwargs):
 def dot(inputs, axes, normalize=False, **kwargs):
     """Dot products of two tensors, sample by sample.
 
-    # Arguments
+    Arguments:
         inputs: list of two tensors.
         axes: int or tuple of two int, the axes to sum over.
         normalize: bool, bring both to norm 1 along these axes first.
         **kwargs: of the layer.
 
-    # Returns
+    Returns:
         Tensor.
     """
     return Dot(axes=axes, normalize=normalize, **kwargs)(inputs)

@@ -18,7 +18,7 @@ _DROPPED = -1.7580993408473766
 class GaussianNoise(Layer):
     """Adds normally distributed noise of mean 0 while training.
 
-    # Arguments
+    Arguments:
         stddev: float, standard deviation of the noise.
     """
 
@@ -46,7 +46,7 @@ class GaussianNoise(Layer):
 class GaussianDropout(Layer):
     """Multiplies by normally distributed noise of mean 1 while training.
 
-    # Arguments
+    Arguments:
         rate: float between 0 and 1; the noise varies as much as in `Dropout(rate)`, with standard
             deviation sqrt(rate / (1 - rate)).
 
@@ -80,7 +80,7 @@ class GaussianDropout(Layer):
 class AlphaDropout(Layer):
     """Dropout for `selu` networks: keeps mean and variance of its input while training.
 
-    # Arguments
+    Arguments:
         rate: float between 0 and 1, the share to drop.
         noise_shape: tuple, the shape of the random mask, which is broadcast to the input.
         seed: int, or None.

@@ -15,7 +15,7 @@ class BatchNormalization(Layer):
     at test time. With `trainable = False` the moving averages stay as they are, but the training phase still
     normalises by the batch.
 
-    # Arguments
+    Arguments:
         axis: int, the feature axis; 1 for channels_first images.
         momentum: float, how much of the moving averages is kept per batch.
         epsilon: float, added to the variance.

@@ -21,7 +21,7 @@ class RNN(Layer):
     weights made by `build`, which gets the input shape of one step (in a list with the shapes of the constants,
     when there are any).
 
-    # Arguments
+    Arguments:
         cell: the cell, or a list of cells that are stacked.
         return_sequences: bool, return the output of every step instead of the last one.
         return_state: bool, return the last states too.
@@ -29,13 +29,13 @@ class RNN(Layer):
         stateful: bool, start each batch from the last states of the one before; needs a fixed batch size.
         unroll: bool, make the steps part of the graph one by one; for short sequences of a known length.
 
-    # Input shape
+    Input shape:
         (N, T, ...).
 
-    # Output shape
+    Output shape:
         (N, U), with `return_sequences` (N, T, U); with `return_state` a list of that and the states.
 
-    # Raises
+    Raises:
         ValueError: when the cell lacks `call` or `state_size`.
     """
 
@@ -132,10 +132,10 @@ class RNN(Layer):
     def get_initial_state(self, inputs):
         """States of zeros.
 
-        # Arguments
+        Arguments:
             inputs: tensor (N, T, ...).
 
-        # Returns
+        Returns:
             list of tensors (N, size), one per state.
         """
         samples = K.shape(inputs)[0]
@@ -146,16 +146,16 @@ class RNN(Layer):
     def __call__(self, inputs, initial_state=None, constants=None, **kwargs):
         """Applies the layer; initial states and constants that are Keras tensors become inputs of the layer.
 
-        # Arguments
+        Arguments:
             inputs: tensor (N, T, ...), or a list of it, the initial states and the constants.
             initial_state: tensor, array or list of them, one per state.
             constants: tensor or list of tensors that the cell gets at every step.
             **kwargs: passed on to `call`.
 
-        # Returns
+        Returns:
             A tensor, or a list of the output and the states.
 
-        # Raises
+        Raises:
             ValueError: for a wrong number or size of states, constants the cell does not take, or a mix of Keras
                 tensors and others.
         """
@@ -265,10 +265,10 @@ class RNN(Layer):
     def reset_states(self, states=None):
         """Sets the states of a stateful layer.
 
-        # Arguments
+        Arguments:
             states: array or list of arrays, one per state; zeros by default.
 
-        # Raises
+        Raises:
             AttributeError: when the layer is not stateful.
             ValueError: when the batch size is not known, or the number or a shape of the states is wrong.
         """
@@ -361,10 +361,10 @@ class RNN(Layer):
     def get_losses_for(self, inputs=None):
         """Loss terms of the cell and of the layer that hold for certain inputs.
 
-        # Arguments
+        Arguments:
             inputs: a tensor or list of tensors; None for the terms that always hold.
 
-        # Returns
+        Returns:
             list of scalar tensors.
         """
         own = super().get_losses_for(inputs)
@@ -374,16 +374,16 @@ class RNN(Layer):
 def standardize_args(inputs, initial_state, constants, num_constants):
     """Brings the two ways to give states and constants, by keyword and in the list of inputs, into one form.
 
-    # Arguments
+    Arguments:
         inputs: tensor, or list of the sequence, the initial states and the constants.
         initial_state: tensor, list of tensors or None.
         constants: tensor, list of tensors or None.
         num_constants: int, how many of the inputs are constants, or None.
 
-    # Returns
+    Returns:
         (the sequence, list of initial states or None, list of constants or None)
 
-    # Raises
+    Raises:
         ValueError: when states or constants are given in both ways.
     """
     if isinstance(inputs, (list, tuple)):

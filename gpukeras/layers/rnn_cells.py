@@ -13,7 +13,7 @@ __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "generate_dropout_mask"]
 class GatedCell(Layer):
     """What the cells share: arguments, weights of several gates side by side, dropout masks.
 
-    # Arguments
+    Arguments:
         units: int, size of the output and of each state.
         options: dict of the constructor's other arguments, which become attributes.
         **kwargs: arguments of `Layer`.
@@ -76,12 +76,12 @@ class GatedCell(Layer):
     def make_masks(self, inputs, state, training):
         """Makes the dropout masks of a sequence, unless they are there.
 
-        # Arguments
+        Arguments:
             inputs: tensor (N, C), of one step.
             state: tensor (N, U).
             training: int, bool or None for the learning phase.
 
-        # Returns
+        Returns:
             (masks of the inputs, masks of the state): lists with one per gate; None where nothing is dropped.
         """
         count = len(self.gates)
@@ -122,11 +122,11 @@ def _read_option(name, value):
 def write_option(name, value):
     """An argument of a cell as a config holds it.
 
-    # Arguments
+    Arguments:
         name: str, name of the argument.
         value: the attribute.
 
-    # Returns
+    Returns:
         What the constructor takes.
     """
     if name.endswith("_initializer"):
@@ -149,13 +149,13 @@ def _drop(x, masks, i=0):
 def generate_dropout_mask(ones, rate, training=None, count=1):
     """Makes dropout masks that are ones outside training.
 
-    # Arguments
+    Arguments:
         ones: tensor of ones of the shape wanted.
         rate: float, share to drop.
         training: int, bool or None for the learning phase.
         count: int, number of masks.
 
-    # Returns
+    Returns:
         A tensor, or for a `count` above 1 a list of them.
     """
     masks = [K.in_train_phase(lambda: K.dropout(ones, rate), ones, training=training) for _ in range(count)]
@@ -165,10 +165,10 @@ def generate_dropout_mask(ones, rate, training=None, count=1):
 def side_by_side(initializer):
     """An initializer for several square matrices in one array: identities are repeated, others stay as they are.
 
-    # Arguments
+    Arguments:
         initializer: the initializer.
 
-    # Returns
+    Returns:
         An initializer.
     """
     if not isinstance(initializer, initializers.Identity):
@@ -183,7 +183,7 @@ def side_by_side(initializer):
 class SimpleRNNCell(GatedCell):
     """One step of `SimpleRNN`: h' = activation(x W + h U + b).
 
-    # Arguments
+    Arguments:
         units: int, size of the output and of the state.
         activation: activation of the output.
         use_bias: bool.
@@ -259,7 +259,7 @@ class GRUCell(GatedCell):
     z = f(x Wz + h Uz + bz), r = f(x Wr + h Ur + br), h' = z h + (1 - z) g, with
     g = activation(x Wh + (r h) Uh + bh), or with `reset_after` g = activation(x Wh + bh + r (h Uh + ch)).
 
-    # Arguments
+    Arguments:
         units: int, size of the output and of the state.
         activation: activation of g.
         recurrent_activation: activation f of the gates.
@@ -366,7 +366,7 @@ class LSTMCell(GatedCell):
     i, f, o = gate(x W + h U + b) for each of them, c' = f c + i activation(x Wc + h Uc + bc),
     h' = o activation(c').
 
-    # Arguments
+    Arguments:
         units: int, size of the output and of both states.
         activation: activation of the cell's input and output.
         recurrent_activation: activation of the gates.
@@ -457,11 +457,11 @@ class LSTMCell(GatedCell):
 def forget_bias(initializer, units):
     """An initializer of an LSTM's bias that starts the forget gate at ones.
 
-    # Arguments
+    Arguments:
         initializer: the initializer of the other gates.
         units: int.
 
-    # Returns
+    Returns:
         A function of the shape (4 * units,).
     """
 

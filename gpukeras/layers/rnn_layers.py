@@ -13,10 +13,10 @@ __all__ = ["GRU", "LSTM", "SimpleRNN"]
 def of_cell(name):
     """A property that reads an attribute of the layer's cell.
 
-    # Arguments
+    Arguments:
         name: str, the attribute.
 
-    # Returns
+    Returns:
         A property.
     """
     return property(lambda self: getattr(self.cell, name), doc=f"The `{name}` of the cell.")
@@ -25,7 +25,7 @@ def of_cell(name):
 class CellRNN(RNN):
     """What the layers of a single built-in cell share: they hide the cell in their config.
 
-    # Arguments
+    Arguments:
         cell: the cell.
         activity_regularizer: penalty on the output.
         settings: dict, the arguments of `RNN`.
@@ -61,7 +61,8 @@ class CellRNN(RNN):
 def _known_implementation(name, implementation):
     if implementation == 0:
         warnings.warn(
-            f"{name}: `implementation=0` is gone since Keras 2.1 and means `implementation=1` now; both compute the same",
+            f"{name}: `implementation=0` is gone since Keras 2.1 and means `implementation=1` now, which computes the "
+            "same",
             stacklevel=4,
         )
         return 1
@@ -71,7 +72,7 @@ def _known_implementation(name, implementation):
 class SimpleRNN(CellRNN):
     """Fully connected recurrent layer whose output is fed back: h' = activation(x W + h U + b).
 
-    # Arguments
+    Arguments:
         units: int, size of the output.
         activation: activation of the output.
         use_bias: bool.
@@ -85,10 +86,10 @@ class SimpleRNN(CellRNN):
         recurrent_dropout: float, share of the state to drop in training.
         return_sequences, return_state, go_backwards, stateful, unroll: see `RNN`.
 
-    # Input shape
+    Input shape:
         (N, T, C).
 
-    # Output shape
+    Output shape:
         (N, U), with `return_sequences` (N, T, U); with `return_state` a list of that and the state (N, U).
     """
 
@@ -137,7 +138,7 @@ class SimpleRNN(CellRNN):
 class GRU(CellRNN):
     """Gated recurrent unit, see `GRUCell`.
 
-    # Arguments
+    Arguments:
         units: int, size of the output.
         activation: activation of the candidate state.
         recurrent_activation: activation of the gates.
@@ -154,10 +155,10 @@ class GRU(CellRNN):
         return_sequences, return_state, go_backwards, stateful, unroll: see `RNN`.
         reset_after: bool, apply the reset gate after the matrix product, as `CuDNNGRU` does.
 
-    # Input shape
+    Input shape:
         (N, T, C).
 
-    # Output shape
+    Output shape:
         (N, U), with `return_sequences` (N, T, U); with `return_state` a list of that and the state (N, U).
 
     Source: Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine
@@ -201,7 +202,7 @@ class GRU(CellRNN):
 class LSTM(CellRNN):
     """Long short-term memory, see `LSTMCell`.
 
-    # Arguments
+    Arguments:
         units: int, size of the output.
         activation: activation of the cell's input and output.
         recurrent_activation: activation of the gates.
@@ -218,10 +219,10 @@ class LSTM(CellRNN):
         implementation: 1: each gate has dropout masks of its own; 2: one mask for all gates.
         return_sequences, return_state, go_backwards, stateful, unroll: see `RNN`.
 
-    # Input shape
+    Input shape:
         (N, T, C).
 
-    # Output shape
+    Output shape:
         (N, U), with `return_sequences` (N, T, U); with `return_state` a list of that and the states h and c.
 
     Source: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997.

@@ -12,11 +12,11 @@ __all__ = ["StackedRNNCells"]
 class StackedRNNCells(Layer):
     """Several cells as one: the output of each is the input of the next.
 
-    # Arguments
+    Arguments:
         cells: list of cells, first the one that gets the input.
         reverse_state_order: bool, keep the states of the last cell first, as Keras did before 2.2.
 
-    # Raises
+    Raises:
         ValueError: when a cell lacks `call` or `state_size`.
     """
 
@@ -115,7 +115,7 @@ class StackedRNNCells(Layer):
     def get_weights(self):
         """Values of the weights, cell by cell.
 
-        # Returns
+        Returns:
             list of NumPy arrays.
         """
         return K.batch_get_value([w for cell in self._layers for w in cell.weights])
@@ -123,10 +123,10 @@ class StackedRNNCells(Layer):
     def set_weights(self, weights):
         """Sets the values of the weights.
 
-        # Arguments
+        Arguments:
             weights: list of arrays, in the order of `get_weights()`.
 
-        # Raises
+        Raises:
             ValueError: when the number of arrays or a shape differs.
         """
         self._set_values([w for cell in self._layers for w in cell.weights], weights)
@@ -139,10 +139,10 @@ class StackedRNNCells(Layer):
     def get_losses_for(self, inputs=None):
         """Loss terms of the cells that hold for certain inputs.
 
-        # Arguments
+        Arguments:
             inputs: a tensor or list of tensors; None for the terms that always hold.
 
-        # Returns
+        Returns:
             list of scalar tensors.
         """
         found = [loss for cell in self._layers for loss in cell.get_losses_for(inputs)]
@@ -152,10 +152,10 @@ class StackedRNNCells(Layer):
 def size_list(state_size):
     """The sizes of a cell's states as a list.
 
-    # Arguments
+    Arguments:
         state_size: int, or sequence of int.
 
-    # Returns
+    Returns:
         list of int.
     """
     return list(state_size) if hasattr(state_size, "__len__") else [state_size]
@@ -164,10 +164,10 @@ def size_list(state_size):
 def output_size(cell):
     """The size of a cell's output: that of its first state, unless it says otherwise.
 
-    # Arguments
+    Arguments:
         cell: the cell.
 
-    # Returns
+    Returns:
         int.
     """
     size = getattr(cell, "output_size", None)
@@ -177,7 +177,7 @@ def output_size(cell):
 def forget_masks(cell):
     """Makes a cell draw its dropout masks anew, for a call on other inputs.
 
-    # Arguments
+    Arguments:
         cell: the cell; the cells of a stack are seen to one by one.
     """
     for part in getattr(cell, "cells", ()):
@@ -190,11 +190,11 @@ def forget_masks(cell):
 def deserialize_cell(config, custom_objects=None):
     """Makes a cell from its config.
 
-    # Arguments
+    Arguments:
         config: dict with `class_name` and `config`.
         custom_objects: dict of name -> class, for cells of one's own.
 
-    # Returns
+    Returns:
         The cell.
     """
     from . import deserialize

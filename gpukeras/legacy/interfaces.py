@@ -21,14 +21,14 @@ def generate_legacy_interface(
 ):
     """Makes a decorator that turns a Keras 1 call into the Keras 2 one.
 
-    # Arguments
+    Arguments:
         allowed_positional_args: list of the names that may be given by position; None for no limit.
         conversions: list of pairs (old keyword, new keyword).
         preprocessor: function `(args, kwargs) -> (args, kwargs, converted)` that runs first.
         value_conversions: dict of old keyword -> dict of old value -> new value.
         object_type: 'class' for a constructor, 'method' for a method; only for the warning.
 
-    # Returns
+    Returns:
         The decorator.
     """
     conversions = conversions or []
@@ -96,11 +96,11 @@ def _warn(name, args, kwargs, converted):
 def embedding_kwargs_preprocessor(args, kwargs):
     """Drops the `dropout` that Embedding had in Keras 1.
 
-    # Arguments
+    Arguments:
         args: tuple of positional arguments, self first.
         kwargs: dict of keyword arguments.
 
-    # Returns
+    Returns:
         Tuple `(args, kwargs, converted)`.
     """
     if "dropout" in kwargs:
@@ -135,11 +135,11 @@ def _forget_bias(name, kwargs, converted):
 def recurrent_args_preprocessor(args, kwargs):
     """Converts `forget_bias_init`, `input_dim` and `input_length` of recurrent layers.
 
-    # Arguments
+    Arguments:
         args: tuple of positional arguments, self first.
         kwargs: dict of keyword arguments.
 
-    # Returns
+    Returns:
         Tuple `(args, kwargs, converted)`.
     """
     converted = []
@@ -151,11 +151,11 @@ def recurrent_args_preprocessor(args, kwargs):
 def conv1d_args_preprocessor(args, kwargs):
     """Converts `input_dim` and `input_length` of one-dimensional convolutions.
 
-    # Arguments
+    Arguments:
         args: tuple of positional arguments, self first.
         kwargs: dict of keyword arguments.
 
-    # Returns
+    Returns:
         Tuple `(args, kwargs, converted)`.
     """
     converted = []
@@ -194,14 +194,14 @@ def _group_kernel_size(args, kwargs, names):
 def conv2d_args_preprocessor(args, kwargs):
     """Converts `nb_row` and `nb_col`, by position or keyword, into `kernel_size`.
 
-    # Arguments
+    Arguments:
         args: tuple of positional arguments, self first.
         kwargs: dict of keyword arguments.
 
-    # Returns
+    Returns:
         Tuple `(args, kwargs, converted)`.
 
-    # Raises
+    Raises:
         TypeError: for more than three positional arguments.
         ValueError: when Keras 2 keywords are mixed in.
     """
@@ -211,11 +211,11 @@ def conv2d_args_preprocessor(args, kwargs):
 def separable_conv2d_args_preprocessor(args, kwargs):
     """Converts `init` into the two initializers, then as `conv2d_args_preprocessor`.
 
-    # Arguments
+    Arguments:
         args: tuple of positional arguments, self first.
         kwargs: dict of keyword arguments.
 
-    # Returns
+    Returns:
         Tuple `(args, kwargs, converted)`.
     """
     converted = []
@@ -231,11 +231,11 @@ def separable_conv2d_args_preprocessor(args, kwargs):
 def deconv2d_args_preprocessor(args, kwargs):
     """Drops `output_shape`, which is inferred now, then as `conv2d_args_preprocessor`.
 
-    # Arguments
+    Arguments:
         args: tuple of positional arguments, self first.
         kwargs: dict of keyword arguments.
 
-    # Returns
+    Returns:
         Tuple `(args, kwargs, converted)`.
     """
     converted = []
@@ -252,14 +252,14 @@ def deconv2d_args_preprocessor(args, kwargs):
 def conv3d_args_preprocessor(args, kwargs):
     """Converts `kernel_dim1` to `kernel_dim3`, by position or keyword, into `kernel_size`.
 
-    # Arguments
+    Arguments:
         args: tuple of positional arguments, self first.
         kwargs: dict of keyword arguments.
 
-    # Returns
+    Returns:
         Tuple `(args, kwargs, converted)`.
 
-    # Raises
+    Raises:
         TypeError: for more than four positional arguments.
         ValueError: when Keras 2 keywords are mixed in.
     """
@@ -269,11 +269,11 @@ def conv3d_args_preprocessor(args, kwargs):
 def convlstm2d_args_preprocessor(args, kwargs):
     """Converts `forget_bias_init`, then as `conv2d_args_preprocessor`.
 
-    # Arguments
+    Arguments:
         args: tuple of positional arguments, self first.
         kwargs: dict of keyword arguments.
 
-    # Returns
+    Returns:
         Tuple `(args, kwargs, converted)`.
     """
     converted = []
@@ -285,14 +285,14 @@ def convlstm2d_args_preprocessor(args, kwargs):
 def batchnorm_args_preprocessor(args, kwargs):
     """Drops `mode=0` of BatchNormalization and refuses the other modes.
 
-    # Arguments
+    Arguments:
         args: tuple of positional arguments, self first.
         kwargs: dict of keyword arguments.
 
-    # Returns
+    Returns:
         Tuple `(args, kwargs, converted)`.
 
-    # Raises
+    Raises:
         TypeError: for positional arguments, whose order changed, and for a mode that is gone.
     """
     if len(args) > 1:
@@ -312,14 +312,14 @@ def batchnorm_args_preprocessor(args, kwargs):
 def zeropadding2d_args_preprocessor(args, kwargs):
     """Converts a `padding` dict of four sides into pairs.
 
-    # Arguments
+    Arguments:
         args: tuple of positional arguments, self first.
         kwargs: dict of keyword arguments.
 
-    # Returns
+    Returns:
         Tuple `(args, kwargs, converted)`.
 
-    # Raises
+    Raises:
         ValueError: for an unknown side.
     """
     sides = kwargs.get("padding")
@@ -341,11 +341,11 @@ def zeropadding2d_args_preprocessor(args, kwargs):
 def generator_methods_args_preprocessor(args, kwargs):
     """Converts `samples_per_epoch`, counted in samples, into `steps_per_epoch`, counted in batches.
 
-    # Arguments
+    Arguments:
         args: tuple of positional arguments, self first.
         kwargs: dict of keyword arguments.
 
-    # Returns
+    Returns:
         Tuple `(args, kwargs, converted)`.
     """
     if "samples_per_epoch" not in kwargs:
@@ -367,11 +367,11 @@ def generator_methods_args_preprocessor(args, kwargs):
 def add_weight_args_preprocessing(args, kwargs):
     """Converts `add_weight(shape, name)` by position into keywords.
 
-    # Arguments
+    Arguments:
         args: tuple of positional arguments, self first.
         kwargs: dict of keyword arguments.
 
-    # Returns
+    Returns:
         Tuple `(args, kwargs, converted)`.
     """
     if len(args) > 1 and isinstance(args[1], tuple | list):
@@ -386,14 +386,14 @@ def add_weight_args_preprocessing(args, kwargs):
 def get_updates_arg_preprocessing(args, kwargs):
     """Converts `get_updates(params, constraints, loss)` into `get_updates(loss=, params=)`.
 
-    # Arguments
+    Arguments:
         args: tuple of positional arguments, self first.
         kwargs: dict of keyword arguments.
 
-    # Returns
+    Returns:
         Tuple `(args, kwargs, converted)`.
 
-    # Raises
+    Raises:
         TypeError: for more arguments than either spelling has.
     """
     if len(args) > 4:

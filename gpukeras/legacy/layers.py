@@ -28,7 +28,7 @@ class _OldDense(Layer):
     def _take_arguments(self, kwargs, init, weights, regularizers_given, constraints_given, bias, input_dim):
         """Keeps the arguments and gives the base class its own.
 
-        # Arguments
+        Arguments:
             kwargs: dict of the base class's keywords.
             init: initializer of the kernel.
             weights: list of arrays or None.
@@ -67,7 +67,7 @@ class _OldDense(Layer):
     def get_config(self):
         """Returns the constructor's arguments.
 
-        # Returns
+        Returns:
             dict.
         """
         config = {
@@ -86,7 +86,7 @@ class _OldDense(Layer):
 class MaxoutDense(_OldDense):
     """The largest of several dense layers, output by output.
 
-    # Arguments
+    Arguments:
         output_dim: int, number of outputs (U).
         nb_feature: int, number of dense layers to choose from (F).
         init: initializer of the kernels, of shape (F, C, U).
@@ -99,7 +99,7 @@ class MaxoutDense(_OldDense):
         bias: bool, add a bias of shape (F, U).
         input_dim: int, size of the input, for a first layer.
 
-    # References
+    References:
         Goodfellow et al., Maxout Networks, 2013.
     """
 
@@ -133,7 +133,7 @@ class MaxoutDense(_OldDense):
     def build(self, input_shape):
         """Makes the kernels and biases.
 
-        # Arguments
+        Arguments:
             input_shape: tuple (N, C).
         """
         size = input_shape[1]
@@ -145,10 +145,10 @@ class MaxoutDense(_OldDense):
     def compute_output_shape(self, input_shape):
         """Returns (N, U) for (N, C).
 
-        # Arguments
+        Arguments:
             input_shape: tuple (N, C).
 
-        # Returns
+        Returns:
             tuple.
         """
         return (input_shape[0], self.output_dim)
@@ -156,10 +156,10 @@ class MaxoutDense(_OldDense):
     def call(self, x):
         """Applies the layer.
 
-        # Arguments
+        Arguments:
             x: tensor (N, C).
 
-        # Returns
+        Returns:
             Tensor (N, U).
         """
         output = K.dot(x, self.W)
@@ -170,7 +170,7 @@ class MaxoutDense(_OldDense):
     def get_config(self):
         """Returns the constructor's arguments.
 
-        # Returns
+        Returns:
             dict.
         """
         return dict(super().get_config(), output_dim=self.output_dim, nb_feature=self.nb_feature)
@@ -179,7 +179,7 @@ class MaxoutDense(_OldDense):
 class Highway(_OldDense):
     """A dense layer mixed with its input, in a proportion that it learns.
 
-    # Arguments
+    Arguments:
         init: initializer of the two kernels, of shape (C, C).
         activation: activation of the dense part; None for the identity.
         weights: list of arrays to start from.
@@ -191,7 +191,7 @@ class Highway(_OldDense):
         bias: bool, add biases.
         input_dim: int, size of the input, for a first layer.
 
-    # References
+    References:
         Srivastava et al., Highway Networks, 2015.
     """
 
@@ -227,7 +227,7 @@ class Highway(_OldDense):
     def build(self, input_shape):
         """Makes the kernels and biases.
 
-        # Arguments
+        Arguments:
             input_shape: tuple (N, C).
         """
         size = input_shape[1]
@@ -244,10 +244,10 @@ class Highway(_OldDense):
     def call(self, x):
         """Applies the layer.
 
-        # Arguments
+        Arguments:
             x: tensor (N, C).
 
-        # Returns
+        Returns:
             Tensor (N, C).
         """
         gate = K.dot(x, self.W_carry)
@@ -261,7 +261,7 @@ class Highway(_OldDense):
     def get_config(self):
         """Returns the constructor's arguments.
 
-        # Returns
+        Returns:
             dict.
         """
         return dict(super().get_config(), activation=activations.serialize(self.activation))
@@ -282,11 +282,11 @@ def _atrous(name, new_name, args, kwargs):
 def AtrousConvolution1D(*args, **kwargs):
     """Makes a dilated `Conv1D` from Keras 1 arguments.
 
-    # Arguments
+    Arguments:
         *args: as for `Conv1D`.
         **kwargs: as for `Conv1D`, and `atrous_rate` for `dilation_rate`.
 
-    # Returns
+    Returns:
         A `Conv1D` layer.
     """
     return _atrous("AtrousConvolution1D", "Conv1D", args, kwargs)
@@ -295,11 +295,11 @@ def AtrousConvolution1D(*args, **kwargs):
 def AtrousConvolution2D(*args, **kwargs):
     """Makes a dilated `Conv2D` from Keras 1 arguments.
 
-    # Arguments
+    Arguments:
         *args: as for `Conv2D`.
         **kwargs: as for `Conv2D`, and `atrous_rate` for `dilation_rate`.
 
-    # Returns
+    Returns:
         A `Conv2D` layer.
     """
     return _atrous("AtrousConvolution2D", "Conv2D", args, kwargs)

@@ -14,7 +14,7 @@ class Recurrent(Layer):
 
     A subclass sets `units` and `states`, and defines `step`.
 
-    # Arguments
+    Arguments:
         return_sequences: bool, return the output of every step instead of the last one.
         return_state: bool, return the last states as well.
         go_backwards: bool, go through the steps backwards.
@@ -49,10 +49,10 @@ class Recurrent(Layer):
     def compute_output_shape(self, input_shape):
         """Shape of the output, or list of shapes when states are returned.
 
-        # Arguments
+        Arguments:
             input_shape: tuple (N, T, C), or a list that starts with it.
 
-        # Returns
+        Returns:
             tuple or list of tuples.
         """
         shape = input_shape[0] if isinstance(input_shape, list) else input_shape
@@ -64,11 +64,11 @@ class Recurrent(Layer):
     def compute_mask(self, inputs, mask):
         """Mask of the output, or list of masks when states are returned.
 
-        # Arguments
+        Arguments:
             inputs: tensor or list of them.
             mask: mask or list of them.
 
-        # Returns
+        Returns:
             Mask, None, or a list of them.
         """
         mask = mask[0] if isinstance(mask, list) else mask
@@ -78,14 +78,14 @@ class Recurrent(Layer):
     def step(self, inputs, states):
         """Computes one step; to be defined by the subclass.
 
-        # Arguments
+        Arguments:
             inputs: tensor (N, C).
             states: list of tensors: the states, then what `get_constants` gave.
 
-        # Returns
+        Returns:
             Pair: output, list of new states.
 
-        # Raises
+        Raises:
             NotImplementedError: here.
         """
         raise NotImplementedError("%s derives from Recurrent and must define step()" % type(self).__name__)
@@ -93,11 +93,11 @@ class Recurrent(Layer):
     def get_constants(self, inputs, training=None):
         """Tensors that every step is given behind the states, such as dropout masks.
 
-        # Arguments
+        Arguments:
             inputs: tensor (N, T, C).
             training: int, bool or None.
 
-        # Returns
+        Returns:
             List of tensors.
         """
         return []
@@ -105,10 +105,10 @@ class Recurrent(Layer):
     def get_initial_state(self, inputs):
         """States of zeros.
 
-        # Arguments
+        Arguments:
             inputs: tensor (N, T, C).
 
-        # Returns
+        Returns:
             List of tensors (N, U).
         """
         zeros = K.expand_dims(K.sum(K.zeros_like(inputs), axis=(1, 2)))
@@ -118,11 +118,11 @@ class Recurrent(Layer):
     def preprocess_input(self, inputs, training=None):
         """What can be computed for all steps at once, before the loop.
 
-        # Arguments
+        Arguments:
             inputs: tensor (N, T, C).
             training: int, bool or None.
 
-        # Returns
+        Returns:
             Tensor with the same first two axes.
         """
         return inputs
@@ -130,15 +130,15 @@ class Recurrent(Layer):
     def __call__(self, inputs, initial_state=None, **kwargs):
         """Applies the layer; initial states that are Keras tensors become inputs of the layer.
 
-        # Arguments
+        Arguments:
             inputs: tensor (N, T, C), or a list of it and the initial states.
             initial_state: tensor or list of tensors.
             **kwargs: further arguments of `call`.
 
-        # Returns
+        Returns:
             Tensor or list of tensors.
 
-        # Raises
+        Raises:
             ValueError: when some initial states are Keras tensors and some are not.
         """
         if isinstance(inputs, list | tuple):
@@ -180,16 +180,16 @@ class Recurrent(Layer):
     def call(self, inputs, mask=None, training=None, initial_state=None):
         """Runs the steps.
 
-        # Arguments
+        Arguments:
             inputs: tensor (N, T, C), or a list of it and the initial states.
             mask: mask (N, T) or a list that starts with it.
             training: int, bool or None.
             initial_state: tensor or list of tensors.
 
-        # Returns
+        Returns:
             Tensor, or list of it and the last states.
 
-        # Raises
+        Raises:
             ValueError: for a wrong number of states, or unrolling without a fixed number of steps.
         """
         inputs, states = self._starting_states(inputs, initial_state)
@@ -221,10 +221,10 @@ class Recurrent(Layer):
     def reset_states(self, states=None):
         """Sets the states of a stateful layer.
 
-        # Arguments
+        Arguments:
             states: list of arrays (N, U); zeros by default.
 
-        # Raises
+        Raises:
             AttributeError: when the layer is not stateful.
             ValueError: for an unknown batch size, or states of another number or shape.
         """
@@ -256,7 +256,7 @@ class Recurrent(Layer):
     def get_config(self):
         """Returns the constructor's arguments.
 
-        # Returns
+        Returns:
             dict.
         """
         config = {
@@ -273,7 +273,7 @@ class Recurrent(Layer):
 class ConvRecurrent2D(Recurrent):
     """Base class of convolutional recurrent layers, as it was before `ConvRNN2D` and its cells.
 
-    # Arguments
+    Arguments:
         filters: int, number of output channels.
         kernel_size: int or two ints.
         strides: int or two ints.
@@ -310,10 +310,10 @@ class ConvRecurrent2D(Recurrent):
     def compute_output_shape(self, input_shape):
         """Shape of the output, or list of shapes when states are returned.
 
-        # Arguments
+        Arguments:
             input_shape: tuple (N, T, H, W, C) or (N, T, C, H, W), or a list that starts with it.
 
-        # Returns
+        Returns:
             tuple or list of tuples.
         """
         shape = input_shape[0] if isinstance(input_shape, list) else input_shape
@@ -332,7 +332,7 @@ class ConvRecurrent2D(Recurrent):
     def get_config(self):
         """Returns the constructor's arguments.
 
-        # Returns
+        Returns:
             dict.
         """
         config = {

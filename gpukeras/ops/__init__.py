@@ -5,13 +5,17 @@ from . import operators as _operators
 from .activations import *
 from .array import *
 from .control import *
+from .conv import *
 from .creation import *
 from .elementwise import *
 from .gather import *
 from .indexing import *
 from .linalg import *
+from .local import *
+from .pool import *
 from .random import *
 from .reduction import *
+from .resize import *
 from .scans import *
 from .shaping import *
 from .softmax import *

@@ -26,7 +26,7 @@ class NativeStatus(NamedTuple):
 def status() -> NativeStatus:
     """Loads the extension at the first call and remembers the outcome.
 
-    # Returns
+    Returns:
         A `NativeStatus`; its `reason` is empty where the module is loaded.
     """
     engine = os.environ.get("GPUKERAS_ENGINE", "").strip().lower()
@@ -47,7 +47,7 @@ def status() -> NativeStatus:
 def load() -> ModuleType | None:
     """Returns the extension module, or None where the NumPy engine must do.
 
-    # Returns
+    Returns:
         `gpukeras._native`, or None; `status().reason` then says why.
     """
     return status().module
@@ -56,7 +56,7 @@ def load() -> ModuleType | None:
 def build_info() -> dict[str, object]:
     """Describes the loaded extension.
 
-    # Returns
+    Returns:
         A dict with `compiler`, `isa` (the instruction set in use), `openmp` and `threads`; empty when off.
     """
     module = load()

@@ -8,15 +8,15 @@ _PADDINGS = ("same", "valid", "full", "causal")
 def normalize_tuple(value, n, name):
     """Turns an int or a sequence of ints into a tuple of `n` ints.
 
-    # Arguments
+    Arguments:
         value: int or iterable of `n` ints.
         n: int, the length wanted.
         name: str, the argument's name for the message, such as 'strides'.
 
-    # Returns
+    Returns:
         Tuple of `n` ints.
 
-    # Raises
+    Raises:
         ValueError: when `value` is neither.
     """
     if isinstance(value, int | np.integer):
@@ -37,13 +37,13 @@ def normalize_tuple(value, n, name):
 def normalize_padding(value):
     """Lower-cases a padding mode and checks it.
 
-    # Arguments
+    Arguments:
         value: str, 'valid', 'same' or 'causal', any case.
 
-    # Returns
+    Returns:
         The mode in lower case.
 
-    # Raises
+    Raises:
         ValueError: for any other value.
     """
     padding = value.lower() if isinstance(value, str) else value
@@ -57,13 +57,13 @@ def normalize_padding(value):
 def convert_kernel(kernel):
     """Flips a convolution kernel in its spatial axes, as files of Theano models need.
 
-    # Arguments
+    Arguments:
         kernel: array of rank 3, 4 or 5, spatial axes first, then input and output channels.
 
-    # Returns
+    Returns:
         A flipped copy, same shape.
 
-    # Raises
+    Raises:
         ValueError: for another rank.
     """
     kernel = np.asarray(kernel)
@@ -76,14 +76,14 @@ def convert_kernel(kernel):
 def conv_output_length(input_length, filter_size, padding, stride, dilation=1):
     """Length of a convolution's output along one axis.
 
-    # Arguments
+    Arguments:
         input_length: int, or None when unknown.
         filter_size: int.
         padding: 'same', 'valid', 'full' or 'causal'.
         stride: int.
         dilation: int, spacing of the filter's taps.
 
-    # Returns
+    Returns:
         int, or None when the input length is unknown.
     """
     if input_length is None:
@@ -102,13 +102,13 @@ def conv_output_length(input_length, filter_size, padding, stride, dilation=1):
 def conv_input_length(output_length, filter_size, padding, stride):
     """Length of the input that a convolution's output length came from, along one axis.
 
-    # Arguments
+    Arguments:
         output_length: int, or None when unknown.
         filter_size: int.
         padding: 'same', 'valid' or 'full'.
         stride: int.
 
-    # Returns
+    Returns:
         int, or None when the output length is unknown.
     """
     if output_length is None:
@@ -121,7 +121,7 @@ def conv_input_length(output_length, filter_size, padding, stride):
 def deconv_length(dim_size, stride_size, kernel_size, padding, output_padding, dilation=1):
     """Length of a transposed convolution's output along one axis.
 
-    # Arguments
+    Arguments:
         dim_size: int, length of the input, or None when unknown.
         stride_size: int.
         kernel_size: int.
@@ -129,7 +129,7 @@ def deconv_length(dim_size, stride_size, kernel_size, padding, output_padding, d
         output_padding: int added to the shortest fitting output, or None for the usual length.
         dilation: int, spacing of the kernel's taps.
 
-    # Returns
+    Returns:
         int, or None when the input length is unknown.
     """
     assert padding in ("same", "valid", "full"), "padding must be 'same', 'valid' or 'full', got %r" % (padding,)

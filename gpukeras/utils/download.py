@@ -28,7 +28,7 @@ def get_file(
 
     The file appears under its name only when it is complete; a download that was cut off is continued.
 
-    # Arguments
+    Arguments:
         fname: string, name of the file in the cache; an absolute path is used as it is.
         origin: string, URL.
         untar: bool, the old spelling of `extract` for tar archives: `fname` names the unpacked folder.
@@ -40,10 +40,10 @@ def get_file(
         archive_format: 'auto', 'tar', 'zip', None, or a list of them to be tried.
         cache_dir: string, the cache; `$KERAS_HOME` or `~/.keras` when None.
 
-    # Returns
+    Returns:
         The path of the file, or with `untar` of the folder it was unpacked to.
 
-    # Raises
+    Raises:
         OSError: when the file cannot be fetched.
         ValueError: when what was fetched does not have the check sum.
     """
@@ -167,13 +167,13 @@ def _copy(response, part, have):
 def validate_file(fpath, file_hash, algorithm="auto", chunk_size=65535):
     """Compares a file's check sum.
 
-    # Arguments
+    Arguments:
         fpath: string, path of the file.
         file_hash: string, the expected check sum, hexadecimal.
         algorithm: 'md5', 'sha256' or 'auto' (by the length of `file_hash`).
         chunk_size: int, bytes read at a time.
 
-    # Returns
+    Returns:
         bool.
     """
     if algorithm == "sha256" or (algorithm == "auto" and len(file_hash) == 64):

@@ -28,7 +28,7 @@ class Sequence:
     Subclasses define `__getitem__` (one whole batch: `(x, y)` or `(x, y, sample_weight)`) and `__len__` (the number
     of batches), and may define `on_epoch_end` to change the data between two passes.
 
-    # Example
+    Example:
         class Batches(Sequence):
             def __len__(self):
                 return len(x_train) // 32
@@ -41,13 +41,13 @@ class Sequence:
     def __getitem__(self, index):
         """Returns a batch.
 
-        # Arguments
+        Arguments:
             index: int, position of the batch.
 
-        # Returns
+        Returns:
             The batch.
 
-        # Raises
+        Raises:
             NotImplementedError: unless a subclass defines it.
         """
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__(self, index)")
@@ -55,10 +55,10 @@ class Sequence:
     def __len__(self):
         """Returns the number of batches.
 
-        # Returns
+        Returns:
             int.
 
-        # Raises
+        Raises:
             NotImplementedError: unless a subclass defines it.
         """
         raise NotImplementedError(f"{type(self).__name__} must define __len__(self)")
@@ -69,7 +69,7 @@ class Sequence:
     def __iter__(self):
         """Returns an iterator over the batches, once each.
 
-        # Returns
+        Returns:
             Iterator.
         """
         for index in range(len(self)):
@@ -79,11 +79,11 @@ class Sequence:
 class SequenceEnqueuer:
     """Base class: workers fill a queue of batches that `get` reads.
 
-    # Arguments
+    Arguments:
         sequence: where the batches come from.
         use_multiprocessing: bool, whether the workers are processes instead of threads.
 
-    # Example
+    Example:
         enqueuer = OrderedEnqueuer(sequence)
         enqueuer.start(workers=2, max_queue_size=10)
         for batch in enqueuer.get():
@@ -106,7 +106,7 @@ class SequenceEnqueuer:
     def is_running(self):
         """Tells whether the workers have been started and not stopped.
 
-        # Returns
+        Returns:
             bool.
         """
         return self.stop_signal is not None and not self.stop_signal.is_set()
@@ -114,11 +114,11 @@ class SequenceEnqueuer:
     def start(self, workers=1, max_queue_size=10):
         """Starts the workers.
 
-        # Arguments
+        Arguments:
             workers: int, number of threads or processes.
             max_queue_size: int, batches made ahead of the consumer at most.
 
-        # Raises
+        Raises:
             RuntimeError: when they run already.
         """
         if self.is_running():
@@ -141,7 +141,7 @@ class SequenceEnqueuer:
     def stop(self, timeout=None):
         """Stops the workers; processes are ended, threads finish the batch they are at.
 
-        # Arguments
+        Arguments:
             timeout: float, seconds to wait for threads; 5 when None.
         """
         if self.stop_signal is None:
@@ -160,7 +160,7 @@ class SequenceEnqueuer:
     def get(self):
         """Reads the batches in order.
 
-        # Returns
+        Returns:
             A generator; it ends when `stop` is called or the source is exhausted, and raises what a worker raised.
         """
         while True:
@@ -280,7 +280,7 @@ class SequenceEnqueuer:
 class OrderedEnqueuer(SequenceEnqueuer):
     """Reads a `Sequence` pass after pass, keeping its order.
 
-    # Arguments
+    Arguments:
         sequence: `Sequence`; between two passes its `on_epoch_end` is called.
         use_multiprocessing: bool, whether the workers are processes instead of threads.
         shuffle: bool, whether every pass reads the batches in a random order.
@@ -293,7 +293,7 @@ class OrderedEnqueuer(SequenceEnqueuer):
     def get(self):
         """Reads the batches in order.
 
-        # Returns
+        Returns:
             A generator without end; it raises what a worker raised.
         """
         return super().get()
@@ -368,7 +368,7 @@ class GeneratorEnqueuer(SequenceEnqueuer):
     Threads share the generator, which must then be safe to be called by several at once; every process runs a copy
     of its own, so that several of them deliver each batch several times. A `Sequence` has neither problem.
 
-    # Arguments
+    Arguments:
         sequence: generator or iterator.
         use_multiprocessing: bool, whether the workers are processes (start method 'fork' only).
         wait_time: no longer used.
@@ -385,7 +385,7 @@ class GeneratorEnqueuer(SequenceEnqueuer):
     def get(self):
         """Reads the batches in the order of their tickets.
 
-        # Returns
+        Returns:
             A generator; it ends when the source ends, and raises what a worker raised.
         """
         return super().get()

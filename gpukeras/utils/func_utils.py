@@ -15,10 +15,10 @@ _VAR_KINDS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 def getargspec(fn):
     """Returns the argument names and defaults of a callable.
 
-    # Arguments
+    Arguments:
         fn: a function, method, class or callable object.
 
-    # Returns
+    Returns:
         An `inspect.FullArgSpec`.
     """
     return inspect.getfullargspec(fn)
@@ -27,12 +27,12 @@ def getargspec(fn):
 def has_arg(fn, name, accept_all=False):
     """Whether a callable can be given an argument by keyword.
 
-    # Arguments
+    Arguments:
         fn: the callable.
         name: str, the argument.
         accept_all: bool, count a `**kwargs` as taking every name.
 
-    # Returns
+    Returns:
         bool.
     """
     try:
@@ -49,10 +49,10 @@ def has_arg(fn, name, accept_all=False):
 def func_dump(func):
     """Serialises a function: its bytecode as base64 text, its defaults and what it closes over.
 
-    # Arguments
+    Arguments:
         func: a Python function or lambda.
 
-    # Returns
+    Returns:
         Tuple `(code, defaults, closure)`.
     """
     raw = marshal.dumps(func.__code__)
@@ -67,17 +67,17 @@ def func_load(code, defaults=None, closure=None, globs=None):
 
     Running the result runs whatever the bytecode says: only load what you trust.
 
-    # Arguments
+    Arguments:
         code: str, the bytecode as text (the raw strings of Keras before 2.1.2 too), or the tuple or
             list that `func_dump` returned.
         defaults: tuple of default values.
         closure: tuple of cells or of the values to put into them.
         globs: dict, the function's globals; by default those of this module.
 
-    # Returns
+    Returns:
         A function.
 
-    # Raises
+    Raises:
         ValueError: when the bytecode was written by another version of Python.
     """
     if isinstance(code, (tuple, list)):
@@ -95,10 +95,10 @@ def func_load(code, defaults=None, closure=None, globs=None):
 def code_bytes(text):
     """The marshalled bytes behind a serialised function's text.
 
-    # Arguments
+    Arguments:
         text: str, base64 text, or a raw string as Keras wrote it before 2.1.2.
 
-    # Returns
+    Returns:
         bytes.
     """
     try:
@@ -160,10 +160,10 @@ def _check_code(body, raw):
 def code_digest(raw):
     """Names a piece of marshalled bytecode.
 
-    # Arguments
+    Arguments:
         raw: bytes.
 
-    # Returns
+    Returns:
         str, its SHA-256 in hexadecimal.
     """
     return hashlib.sha256(raw).hexdigest()
@@ -176,7 +176,7 @@ _WRITTEN_HERE = set()
 def written_here():
     """The digests of the bytecode that this program has serialised.
 
-    # Returns
+    Returns:
         A set of str.
     """
     return _WRITTEN_HERE

@@ -32,10 +32,10 @@ _GLOBAL_CUSTOM_OBJECTS = {}
 class CustomObjectScope:
     """Makes objects known by name to everything that deserialises, inside a `with` block.
 
-    # Arguments
+    Arguments:
         *args: dicts of name -> class or function; later ones win.
 
-    # Example
+    Example:
         with CustomObjectScope({'MyLayer': MyLayer}):
             model = load_model('model.h5')
     """
@@ -61,10 +61,10 @@ class CustomObjectScope:
 def custom_object_scope(*args):
     """Returns a `CustomObjectScope` over the given dicts.
 
-    # Arguments
+    Arguments:
         *args: dicts of name -> class or function.
 
-    # Returns
+    Returns:
         A context manager.
     """
     return CustomObjectScope(*args)
@@ -73,7 +73,7 @@ def custom_object_scope(*args):
 def get_custom_objects():
     """Returns the live table of custom objects; write into it to register names for good.
 
-    # Returns
+    Returns:
         The dict of name -> class or function.
     """
     return _GLOBAL_CUSTOM_OBJECTS
@@ -82,13 +82,13 @@ def get_custom_objects():
 def serialize_keras_object(instance):
     """Turns an object into what a config stores for it.
 
-    # Arguments
+    Arguments:
         instance: None, an object with `get_config`, or a function or class (by its name).
 
-    # Returns
+    Returns:
         None, a dict `{'class_name', 'config'}`, or a string.
 
-    # Raises
+    Raises:
         ValueError: when the object has neither `get_config` nor a name.
     """
     if instance is None:
@@ -140,16 +140,16 @@ def _is_choice(key, value):
 def deserialize_keras_object(identifier, module_objects=None, custom_objects=None, printable_module_name="object"):
     """Builds or finds the object that a config or a name stands for.
 
-    # Arguments
+    Arguments:
         identifier: dict `{'class_name', 'config'}`, or the name of a function or class.
         module_objects: dict of built-in objects by name.
         custom_objects: dict of the caller's objects by name; these win.
         printable_module_name: str, what to call the object in error messages.
 
-    # Returns
+    Returns:
         The object: a new instance for a dict, the named function or class itself for a string.
 
-    # Raises
+    Raises:
         ValueError: for an unknown name, or an identifier that is neither dict nor string.
     """
     if isinstance(identifier, dict):
@@ -206,11 +206,11 @@ def _wants_more(function, config):
 def to_list(x, allow_tuple=False):
     """Wraps `x` in a list unless it is one.
 
-    # Arguments
+    Arguments:
         x: anything.
         allow_tuple: bool, turn a tuple into a list instead of wrapping it.
 
-    # Returns
+    Returns:
         A list.
     """
     if isinstance(x, list):
@@ -223,10 +223,10 @@ def to_list(x, allow_tuple=False):
 def unpack_singleton(x):
     """Returns the only element of a list of length one, and any other `x` as it is.
 
-    # Arguments
+    Arguments:
         x: a list or tuple.
 
-    # Returns
+    Returns:
         `x[0]` or `x`.
     """
     return x[0] if len(x) == 1 else x
@@ -235,10 +235,10 @@ def unpack_singleton(x):
 def object_list_uid(object_list):
     """A string that tells one list of objects (by identity) from another.
 
-    # Arguments
+    Arguments:
         object_list: an object or a list of them.
 
-    # Returns
+    Returns:
         str.
     """
     return ", ".join(str(abs(id(x))) for x in to_list(object_list))
@@ -247,10 +247,10 @@ def object_list_uid(object_list):
 def is_all_none(iterable_or_element):
     """Whether there is nothing but None in a list, tuple or single element.
 
-    # Arguments
+    Arguments:
         iterable_or_element: a list, a tuple or one element.
 
-    # Returns
+    Returns:
         bool.
     """
     return all(x is None for x in to_list(iterable_or_element, allow_tuple=True))
@@ -259,15 +259,15 @@ def is_all_none(iterable_or_element):
 def slice_arrays(arrays, start=None, stop=None):
     """Takes the same rows out of an array or of each array of a list.
 
-    # Arguments
+    Arguments:
         arrays: None, an array, or a list of arrays (entries may be None).
         start: int, the first row, or a list or array of row indices.
         stop: int, the row after the last one; not to be given with indices.
 
-    # Returns
+    Returns:
         An array for an array, a list for a list, `[None]` for None.
 
-    # Raises
+    Raises:
         ValueError: when `stop` is given together with indices.
     """
     if arrays is None:
@@ -287,15 +287,15 @@ def slice_arrays(arrays, start=None, stop=None):
 def transpose_shape(shape, target_format, spatial_axes):
     """Reorders a channels_last shape for another data format.
 
-    # Arguments
+    Arguments:
         shape: tuple or list in channels_last order.
         target_format: 'channels_first' or 'channels_last'.
         spatial_axes: tuple of the positions of the spatial axes in `shape`.
 
-    # Returns
+    Returns:
         A tuple for a tuple, a list for a list.
 
-    # Raises
+    Raises:
         ValueError: for an unknown format.
     """
     if target_format == "channels_first":
@@ -310,12 +310,12 @@ def transpose_shape(shape, target_format, spatial_axes):
 def check_for_unexpected_keys(name, input_dict, expected_values):
     """Refuses a dict that has keys nobody asked for.
 
-    # Arguments
+    Arguments:
         name: str, the argument's name for the message.
         input_dict: dict to look at.
         expected_values: the keys that are allowed.
 
-    # Raises
+    Raises:
         ValueError: naming the unknown keys and the allowed ones.
     """
     unknown = set(input_dict).difference(expected_values)

@@ -14,10 +14,10 @@ HDF5_OBJECT_HEADER_LIMIT = 64512
 def import_h5py():
     """Imports h5py at first use, which keeps `import gpukeras` fast and h5py optional.
 
-    # Returns
+    Returns:
         The module.
 
-    # Raises
+    Raises:
         ImportError: saying what to install.
     """
     try:
@@ -32,14 +32,14 @@ class HDF5Matrix:
 
     With `fit`, use `shuffle='batch'` or `shuffle=False`: HDF5 reads rows in ascending order only.
 
-    # Arguments
+    Arguments:
         datapath: str, path of the HDF5 file.
         dataset: str, name of the dataset in it.
         start: int, the first row.
         end: int, the row after the last one; the dataset's end by default.
         normalizer: function applied to every block of rows that is read.
 
-    # Example
+    Example:
         x_data = HDF5Matrix('input/file.hdf5', 'data')
         model.predict(x_data)
     """
@@ -75,10 +75,10 @@ class HDF5Matrix:
     def __getitem__(self, key):
         """Reads rows.
 
-        # Arguments
+        Arguments:
             key: int, slice, list or array of row numbers, counted from `start`.
 
-        # Returns
+        Returns:
             Array of the rows.
         """
         if isinstance(key, slice):
@@ -124,10 +124,10 @@ class HDF5Matrix:
 def ask_to_proceed_with_overwrite(filepath):
     """Asks on the terminal whether a file may be replaced.
 
-    # Arguments
+    Arguments:
         filepath: str, the file.
 
-    # Returns
+    Returns:
         bool, the answer.
     """
     answer = input("[WARNING] %s already exists - overwrite? [y/n] " % filepath).strip().lower()
@@ -143,10 +143,10 @@ def replacing(filepath):
     Whoever reads `filepath` sees the old file or the new one, never a part; when the block fails, or the
     program is killed, the old file stays as it was.
 
-    # Arguments
+    Arguments:
         filepath: str or path object, the file to write.
 
-    # Returns
+    Returns:
         Context manager giving the path to write to.
     """
     filepath = os.path.realpath(os.fsdecode(filepath))
@@ -172,12 +172,12 @@ def replacing(filepath):
 def write_attribute_list(group, name, data):
     """Stores a list of byte strings as an attribute, in numbered pieces when it is too big for one.
 
-    # Arguments
+    Arguments:
         group: h5py group.
         name: str, the attribute; pieces are called `name0`, `name1`, ...
         data: list of bytes.
 
-    # Raises
+    Raises:
         RuntimeError: when a single entry is larger than an attribute can be.
     """
     too_long = [x for x in data if len(x) > HDF5_OBJECT_HEADER_LIMIT]
@@ -208,11 +208,11 @@ def _is_piece(key, name):
 def read_attribute_list(group, name):
     """Reads what `write_attribute_list` stored.
 
-    # Arguments
+    Arguments:
         group: h5py group.
         name: str, the attribute.
 
-    # Returns
+    Returns:
         List of bytes; empty when there is no such attribute.
     """
     if name in group.attrs:
@@ -233,7 +233,7 @@ class H5Dict:
     Arrays become datasets, lists of bytes become attributes (in pieces where long), anything else an
     attribute; asking a writable one for a missing key makes a group.
 
-    # Arguments
+    Arguments:
         path: str or path object (a file), an `h5py.Group` or `h5py.File`, or a dict.
         mode: 'r', 'w', 'a' or 'r+'; for files and dicts.
     """
@@ -296,10 +296,10 @@ class H5Dict:
     def group(self, name):
         """The group of a name, made if there is none, also where an attribute is called the same.
 
-        # Arguments
+        Arguments:
             name: str.
 
-        # Returns
+        Returns:
             H5Dict.
         """
         if self._is_dict:
@@ -342,7 +342,7 @@ class H5Dict:
     def iter(self):
         """Iterates over the keys.
 
-        # Returns
+        Returns:
             An iterator of str.
         """
         return iter(self.data)
@@ -367,7 +367,7 @@ class H5Dict:
     def update(self, *args):
         """Stores all pairs of the given dicts.
 
-        # Arguments
+        Arguments:
             *args: dicts.
         """
         for pairs in args:
@@ -377,11 +377,11 @@ class H5Dict:
     def get(self, key, default=None):
         """The value under a key, or `default` when there is none.
 
-        # Arguments
+        Arguments:
             key: str.
             default: what to return for a missing key.
 
-        # Returns
+        Returns:
             The value.
         """
         return self[key] if key in self else default

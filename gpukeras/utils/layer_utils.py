@@ -23,10 +23,10 @@ _CONVOLUTIONS = (
 def count_params(weights):
     """Number of scalars in a list of weights, counting each weight once.
 
-    # Arguments
+    Arguments:
         weights: list of variables.
 
-    # Returns
+    Returns:
         int.
     """
     unique = {id(w): w for w in weights}.values()
@@ -36,12 +36,12 @@ def count_params(weights):
 def get_source_inputs(tensor, layer=None, node_index=None):
     """The input tensors a tensor is computed from.
 
-    # Arguments
+    Arguments:
         tensor: a Keras tensor.
         layer: where to start; the layer that made the tensor by default.
         node_index: int, node of `layer` to start from.
 
-    # Returns
+    Returns:
         list of input tensors, each once, in the order they are met going back depth first.
     """
     if not hasattr(tensor, "_keras_history"):
@@ -72,7 +72,7 @@ def get_source_inputs(tensor, layer=None, node_index=None):
 def print_summary(model, line_length=None, positions=None, print_fn=None):
     """Prints a table of the layers of a model, with output shapes and parameter counts.
 
-    # Arguments
+    Arguments:
         model: the model.
         line_length: int, width of the table; 65, or 98 when there is a column of connections.
         positions: list of the columns' ends, as fractions of `line_length` or in characters.
@@ -169,7 +169,7 @@ def convert_all_kernels_in_model(model):
 
     That is the difference between true convolution, which Theano computed, and cross-correlation.
 
-    # Arguments
+    Arguments:
         model: the model; nested models are converted too.
     """
     pairs = []
@@ -194,13 +194,13 @@ def _all_layers(model):
 def convert_dense_weights_data_format(dense, previous_feature_map_shape, target_data_format="channels_first"):
     """Reorders the kernel of the Dense layer behind a Flatten when a model changes its data format.
 
-    # Arguments
+    Arguments:
         dense: the Dense layer.
         previous_feature_map_shape: tuple of 3 int, shape of what is flattened, without the batch axis
             and in the target format: (C, H, W) for 'channels_first', (H, W, C) for 'channels_last'.
         target_data_format: 'channels_first' or 'channels_last', the format converted to.
 
-    # Raises
+    Raises:
         ValueError: for another `target_data_format`, or when the sizes disagree.
     """
     if target_data_format not in ("channels_first", "channels_last"):

@@ -6,15 +6,15 @@ import numpy as np
 def to_categorical(y, num_classes=None, dtype="float32"):
     """Turns integer labels into one-hot rows.
 
-    # Arguments
+    Arguments:
         y: array of ints, any shape; a last axis of length 1 is dropped first.
         num_classes: int, width of the rows; the largest label plus one by default.
         dtype: str, type of the result.
 
-    # Returns
+    Returns:
         Array of the shape of `y` with an axis of `num_classes` added.
 
-    # Raises
+    Raises:
         ValueError: for a label outside `[0, num_classes)`.
     """
     y = np.array(y, dtype="int")
@@ -38,12 +38,12 @@ def to_categorical(y, num_classes=None, dtype="float32"):
 def normalize(x, axis=-1, order=2):
     """Divides an array by its norm along an axis; all-zero vectors stay zero.
 
-    # Arguments
+    Arguments:
         x: array.
         axis: int, the axis of the vectors.
         order: int, order of the norm (2 is the Euclidean one).
 
-    # Returns
+    Returns:
         Array of the shape of `x`.
     """
     length = np.atleast_1d(np.linalg.norm(x, order, axis))

@@ -19,11 +19,11 @@ _SILENT = ("ema_momentum", "is_legacy_optimizer", "jit_compile", "name")
 def foreign_config(class_name, config):
     """Renames and drops what Keras 2.2.4 does not know; a config of ours comes back as it is.
 
-    # Arguments
+    Arguments:
         class_name: str, the optimizer.
         config: dict, its settings.
 
-    # Returns
+    Returns:
         A new dict.
     """
     config = dict(config)

@@ -11,7 +11,7 @@ __all__ = ["Progbar"]
 class Progbar:
     """Shows how far a loop has come, how long it will take, and running averages.
 
-    # Arguments
+    Arguments:
         target: int, the number of units to do; None when it is not known.
         width: int, width of the bar in characters.
         verbose: 0 shows nothing, 1 a bar that is redrawn, 2 one line when the target is reached.
@@ -38,7 +38,7 @@ class Progbar:
     def update(self, current, values=None):
         """Moves the bar to `current` and takes in the values of the units since the last call.
 
-        # Arguments
+        Arguments:
             current: int, units done so far.
             values: list of `(name, value)`; a value stands for each unit since the last call.
         """
@@ -62,7 +62,7 @@ class Progbar:
     def add(self, n, values=None):
         """Moves the bar on by `n` units.
 
-        # Arguments
+        Arguments:
             n: int, units done since the last call.
             values: as for `update`.
         """

@@ -8,13 +8,13 @@ import numpy as np
 def json_value(obj):
     """Turns what JSON does not know into what it does: the `default` of `json.dumps`.
 
-    # Arguments
+    Arguments:
         obj: object with `get_config`, NumPy array or scalar, function, class, dtype.
 
-    # Returns
+    Returns:
         A dict, list, number or string.
 
-    # Raises
+    Raises:
         TypeError: for anything else.
     """
     if hasattr(obj, "get_config") and not isinstance(obj, type):
@@ -36,10 +36,10 @@ def json_value(obj):
 def is_stored_array(value):
     """Whether a part of a config stands for a NumPy array.
 
-    # Arguments
+    Arguments:
         value: anything.
 
-    # Returns
+    Returns:
         bool.
     """
     return isinstance(value, dict) and value.get("type") == "ndarray" and "value" in value
@@ -48,10 +48,10 @@ def is_stored_array(value):
 def stored_array(value):
     """Rebuilds the array that `json_value` wrote.
 
-    # Arguments
+    Arguments:
         value: dict with `value` and perhaps `dtype`.
 
-    # Returns
+    Returns:
         NumPy array.
     """
     return np.array(value["value"], dtype=value.get("dtype"))
@@ -60,11 +60,11 @@ def stored_array(value):
 def dump_json(config, **kwargs):
     """Writes a config as JSON.
 
-    # Arguments
+    Arguments:
         config: dict.
         **kwargs: passed on to `json.dumps`.
 
-    # Returns
+    Returns:
         str.
     """
     kwargs.setdefault("default", json_value)
@@ -74,11 +74,11 @@ def dump_json(config, **kwargs):
 def dump_yaml(config, **kwargs):
     """Writes a config as YAML, in plain values only.
 
-    # Arguments
+    Arguments:
         config: dict.
         **kwargs: passed on to `yaml.dump`.
 
-    # Returns
+    Returns:
         str.
     """
     import yaml
@@ -94,13 +94,13 @@ def load_yaml(text):
     Beyond plain values it takes the tuples and NumPy values that Keras 2's own files hold; any other Python
     tag is refused.
 
-    # Arguments
+    Arguments:
         text: str.
 
-    # Returns
+    Returns:
         The config.
 
-    # Raises
+    Raises:
         ValueError: for text that is not YAML, or that asks for other Python objects.
     """
     import yaml

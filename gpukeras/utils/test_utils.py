@@ -12,7 +12,7 @@ def get_test_data(
 ):
     """Makes a random data set that can be learnt.
 
-    # Arguments
+    Arguments:
         num_train: int, number of training samples.
         num_test: int, number of test samples.
         input_shape: tuple, shape of a sample.
@@ -20,7 +20,7 @@ def get_test_data(
         classification: bool, make class labels instead of real targets.
         num_classes: int.
 
-    # Returns
+    Returns:
         Two pairs of arrays: `(x_train, y_train), (x_test, y_test)`.
     """
     total = num_train + num_test
@@ -39,10 +39,10 @@ def get_test_data(
 def keras_test(func):
     """Decorates a test so that it leaves no graph behind.
 
-    # Arguments
+    Arguments:
         func: the test.
 
-    # Returns
+    Returns:
         The decorated test.
     """
 
@@ -101,7 +101,7 @@ def layer_test(
 ):
     """Tests what every layer should do: build, shapes, weights and config round trips, predicting, training.
 
-    # Arguments
+    Arguments:
         layer_cls: class of the layer.
         kwargs: dict of constructor arguments.
         input_shape: tuple with the batch axis, entries may be None; from `input_data` by default.
@@ -111,10 +111,10 @@ def layer_test(
         expected_output_dtype: str, by default that of the input.
         fixed_batch_size: bool, build for the batch size of `input_shape` too.
 
-    # Returns
+    Returns:
         The layer's output for the input data.
 
-    # Raises
+    Raises:
         AssertionError: when the layer fails.
     """
     from .. import backend as K

@@ -16,7 +16,7 @@ _STORE = "trusted_lambdas"
 def store_path():
     """Where the digests of trusted bytecode are kept.
 
-    # Returns
+    Returns:
         str, a path under `KERAS_HOME` or `~/.keras`.
     """
     home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
@@ -36,7 +36,7 @@ def _stored():
 def remember(config):
     """Notes that this user wrote the bytecode in a config, so that later programs may load it.
 
-    # Arguments
+    Arguments:
         config: the config of a model that is being saved.
     """
     known = None
@@ -63,10 +63,10 @@ def remember(config):
 def bytecode_in(config):
     """Finds the serialised functions in a model's config.
 
-    # Arguments
+    Arguments:
         config: any nesting of dicts and lists.
 
-    # Returns
+    Returns:
         List of pairs: the config dict of the Lambda layer, the function's text.
     """
     found = []
@@ -89,11 +89,11 @@ def bytecode_in(config):
 def require_trust(config, source="this model"):
     """Refuses a config that holds bytecode of unknown origin.
 
-    # Arguments
+    Arguments:
         config: a model's config, as read from a file or a string.
         source: str, where it came from, for the message.
 
-    # Raises
+    Raises:
         ValueError: naming the layer and the ways out.
     """
     known = None

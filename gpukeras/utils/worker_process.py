@@ -8,6 +8,7 @@ import os
 import pickle
 import random
 import signal
+import sys
 import threading
 import traceback
 import warnings
@@ -26,7 +27,7 @@ _HEARTBEAT = 1.0
 def init_pool(seqs):
     """Makes sequences known in a worker process.
 
-    # Arguments
+    Arguments:
         seqs: dict from an enqueuer's uid to its `Sequence`.
     """
     _SHARED_SEQUENCES.update(seqs)
@@ -35,7 +36,7 @@ def init_pool(seqs):
 def init_pool_generator(gens, random_seed=None):
     """Makes generators known in a worker process.
 
-    # Arguments
+    Arguments:
         gens: dict from an enqueuer's uid to its generator.
         random_seed: int that, with the process's number added, seeds NumPy; None leaves NumPy alone.
     """
@@ -47,11 +48,11 @@ def init_pool_generator(gens, random_seed=None):
 def get_index(uid, i):
     """Reads a batch of a known sequence.
 
-    # Arguments
+    Arguments:
         uid: int, the enqueuer.
         i: int, index of the batch.
 
-    # Returns
+    Returns:
         The batch.
     """
     return _SHARED_SEQUENCES[uid][i]
@@ -60,10 +61,10 @@ def get_index(uid, i):
 def next_sample(uid):
     """Reads the next batch of a known generator.
 
-    # Arguments
+    Arguments:
         uid: int, the enqueuer.
 
-    # Returns
+    Returns:
         The batch.
     """
     return next(_SHARED_SEQUENCES[uid])
@@ -72,7 +73,7 @@ def next_sample(uid):
 class WorkerTraceback(Exception):
     """Carries the traceback of an exception raised in a worker process, as text.
 
-    # Arguments
+    Arguments:
         text: string.
     """
 
@@ -87,7 +88,7 @@ class WorkerTraceback(Exception):
 def _serve(connection, uid, source, seed, numbered):
     """Main function of a worker: answers requests until told to stop or left alone.
 
-    # Arguments
+    Arguments:
         connection: the worker's end of the pipe.
         uid: int, the enqueuer.
         source: `Sequence` or generator.
@@ -145,7 +146,7 @@ def _packed(error):
 class ProcessRunner:
     """The caller's side of a worker process: a callable that asks it for a batch and waits.
 
-    # Arguments
+    Arguments:
         context: `multiprocessing` context (fork or spawn).
         uid: int, the enqueuer.
         source: `Sequence` or generator.
@@ -165,23 +166,26 @@ class ProcessRunner:
         self._connection, theirs = self._context.Pipe()
         self._process = self._context.Process(target=_serve, args=(theirs, uid, source, seed, numbered), daemon=True)
         try:
-            with warnings.catch_warnings():
-                # Python warns of forking a program with threads; the worker runs none of their code.
-                warnings.simplefilter("ignore", DeprecationWarning)
+            if sys.version_info < (3, 12):
                 self._process.start()
+            else:
+                with warnings.catch_warnings():
+                    # Python warns of forking a program with threads; the worker runs none of their code.
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    self._process.start()
         finally:
             theirs.close()
 
     def __call__(self, index):
         """Asks for a batch.
 
-        # Arguments
+        Arguments:
             index: int, or None for the next one of a generator.
 
-        # Returns
+        Returns:
             The batch.
 
-        # Raises
+        Raises:
             RuntimeError: when the process has died; else whatever the source raised there.
         """
         process = self._process
@@ -207,7 +211,7 @@ class ProcessRunner:
     def refresh(self, source, seed):
         """Makes the worker read from the source as it is now.
 
-        # Arguments
+        Arguments:
             source: `Sequence`.
             seed: int for a new process.
         """
@@ -243,10 +247,10 @@ class ProcessRunner:
 def worker_seed(number):
     """A seed that differs between workers and follows from NumPy's state without drawing from it.
 
-    # Arguments
+    Arguments:
         number: int, counts the workers.
 
-    # Returns
+    Returns:
         int below 2**32.
     """
     state = np.random.get_state()

@@ -1,4 +1,4 @@
-"""compile, fit, evaluate, predict and the *_on_batch methods. Numbers are compared in test_training_golden.py."""
+"""fit, evaluate and predict on arrays. Numbers are compared in test_training_golden.py."""
 
 import warnings
 
