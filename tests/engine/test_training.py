@@ -81,7 +81,7 @@ class TestFit:
         from gpukeras.utils import HDF5Matrix
 
         with h5py.File(tmp_path / "f.h5", "w") as f:
-            f["x"], f["y"] = X, Y
+            f["x"], f["y"], f["column"] = X, Y, np.arange(10.0)
         x, y = (HDF5Matrix(str(tmp_path / "f.h5"), name) for name in "xy")
         model, weights = dense(), [np.full((4, 3), 0.1), np.zeros(3)]
         for shuffle in ("batch", False, True):
@@ -93,6 +93,9 @@ class TestFit:
             assert losses[0] == pytest.approx(losses[1])
         assert model.evaluate(x, y, verbose=0) == pytest.approx(model.evaluate(X, Y, verbose=0))
         np.testing.assert_allclose(model.predict(x), model.predict(X))
+        column = HDF5Matrix(str(tmp_path / "f.h5"), "column")
+        single = dense(units=1, activation="linear")
+        assert single.evaluate(x, column, verbose=0) == pytest.approx(single.evaluate(X, np.arange(10.0), verbose=0))
         HDF5Matrix.refs.pop(str(tmp_path / "f.h5")).close()
 
     def test_integers_go_to_an_embedding(self):

@@ -166,6 +166,42 @@ class TestFit:
             dense().fit_generator(batches(), 2, verbose=0, workers=2, use_multiprocessing=True)
 
 
+class Teacher(Sequence):
+    """Batches whose targets another model computes, in the worker."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        x = X[3 * index : 3 * index + 3]
+        return x, self.model.predict(x)
+
+    def on_epoch_end(self):
+        pass
+
+
+@pytest.mark.parametrize("method", ["threads", "fork", "spawn"])
+def test_models_in_workers(method):
+    teacher = dense()
+    expected = dense()
+    expected.compile("sgd", "mse")
+    expected.fit(X, teacher.predict(X), batch_size=3, epochs=2, shuffle=False, verbose=0)
+    before = multiprocessing.get_start_method()
+    if method != "threads":
+        multiprocessing.set_start_method(method, force=True)
+    try:
+        student = dense()
+        student.fit_generator(
+            Teacher(teacher), epochs=2, shuffle=False, verbose=0, workers=2, use_multiprocessing=method != "threads"
+        )
+    finally:
+        multiprocessing.set_start_method(before, force=True)
+    np.testing.assert_allclose(student.get_weights()[0], expected.get_weights()[0], rtol=1e-5)
+
+
 class TestOthers:
     @pytest.mark.parametrize("kwargs", WORKERS)
     def test_evaluate(self, kwargs):

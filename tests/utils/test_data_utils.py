@@ -6,6 +6,8 @@ import itertools
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import tarfile
 import threading
 import time
@@ -245,6 +247,71 @@ class TestOrdered:
         enqueuer.stop(timeout=0.1)
         assert time.monotonic() - start < 5
         release.set()
+
+
+PROGRAM = """
+import multiprocessing, sys, time
+from gpukeras.utils import OrderedEnqueuer, Sequence
+
+class Batches(Sequence):
+    def __len__(self):
+        return 1000
+
+    def __getitem__(self, index):
+        time.sleep(0.01)
+        return index
+
+enqueuer = OrderedEnqueuer(Batches(), use_multiprocessing=True)
+enqueuer.start(2, 4)
+batches = enqueuer.get()
+next(batches)
+print(*[p.pid for p in multiprocessing.active_children()], flush=True)
+try:
+    for batch in batches:
+        pass
+except KeyboardInterrupt:
+    enqueuer.stop()
+    print(len(multiprocessing.active_children()), "left", flush=True)
+"""
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs /proc")
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_workers_do_not_outlive_the_program(end):
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    # A session of its own, so that Ctrl-C reaches the workers as it does in a terminal.
+    program = subprocess.Popen(
+        [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + PROGRAM],
+        stdout=subprocess.PIPE,
+        cwd=root,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        pids = [int(pid) for pid in program.stdout.readline().split()]
+        assert len(pids) == 2 and all(map(alive, pids))
+        if end == signal.SIGINT:
+            os.killpg(program.pid, end)
+            assert program.stdout.read() == "0 left\n"
+        else:
+            program.send_signal(end)
+        program.wait(20)
+        deadline = time.monotonic() + 20
+        while any(map(alive, pids)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not any(map(alive, pids))
+    finally:
+        program.kill()
+        program.stdout.close()
+        program.wait()
 
 
 def count(n=None):
