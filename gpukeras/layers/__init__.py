@@ -4,6 +4,7 @@ from ..engine import Input, InputLayer, InputSpec, Layer
 from ..legacy.layers import *
 from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
 from .advanced_activations import *
+from .convolutional_recurrent import *
 from .core import *
 from .embeddings import *
 from .merge import *

@@ -14,41 +14,43 @@ class GatedCell(Layer):
     """What the cells share: arguments, weights of several gates side by side, dropout masks.
 
     Arguments:
-        units: int, size of the output and of each state.
-        options: dict of the constructor's other arguments, which become attributes.
+        size: int, number of units or filters.
+        options: dict of the constructor's arguments, which become attributes.
         **kwargs: arguments of `Layer`.
     """
 
     #: Names of the gates, in the order of their columns in the weights.
     gates = ("",)
+    #: Names of the constructor's arguments.
+    _options = ()
 
-    def __init__(self, units, options, **kwargs):
+    def __init__(self, size, options, **kwargs):
         super().__init__(**kwargs)
-        self.units = positive_int(self, "units", units)
         for name, value in options.items():
             setattr(self, name, _read_option(name, value))
-        self.output_size = self.units
+        self._size = size
         self._dropout_mask = None
         self._recurrent_dropout_mask = None
 
-    def _make_weights(self, input_shape, bias_shape=None, bias_initializer=None):
-        width = self.units * len(self.gates)
-        if input_shape[-1] is None:
+    def _make_weights(self, input_channels, window=(), bias_shape=None, bias_initializer=None):
+        """Makes kernels of shape (*window, channels, gates * size) and the bias."""
+        width = self._size * len(self.gates)
+        if input_channels is None:
             raise ValueError(
-                f"{type(self).__name__} {self.name!r}: the last axis of the input must be known, got shape "
-                f"{tuple(input_shape)}"
+                f"{type(self).__name__} {self.name!r}: the number of channels of the input must be known, got None; "
+                "give the size of that axis in the input shape of the model"
             )
         self.kernel = self.add_weight(
-            shape=(input_shape[-1], width),
+            shape=(*window, input_channels, width),
             name="kernel",
             initializer=self.kernel_initializer,
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
         )
         self.recurrent_kernel = self.add_weight(
-            shape=(self.units, width),
+            shape=(*window, self._size, width),
             name="recurrent_kernel",
-            initializer=side_by_side(self.recurrent_initializer),
+            initializer=self.recurrent_initializer if window else side_by_side(self.recurrent_initializer),
             regularizer=self.recurrent_regularizer,
             constraint=self.recurrent_constraint,
         )
@@ -62,16 +64,18 @@ class GatedCell(Layer):
                 constraint=self.bias_constraint,
             )
 
-    def _split_gates(self, prefix, weight, last_axis_only=False):
-        """Sets `<prefix>_<gate>` to the columns of each gate."""
-        for i, gate in enumerate(self.gates):
-            columns = slice(i * self.units, (i + 1) * self.units)
-            part = None if weight is None else weight[columns] if last_axis_only else weight[:, columns]
+    def _split_gates(self, prefix, weight):
+        """Sets `<prefix>_<gate>` to the part of each gate: so many entries of the last axis."""
+        parts = [None] * len(self.gates) if weight is None else self._gate_parts(weight)
+        for gate, part in zip(self.gates, parts):
             setattr(self, f"{prefix}_{gate}", part)
 
-    def _gate_parts(self, x):
-        """The columns of each gate of a tensor (N, gates * U)."""
-        return [x[:, i * self.units : (i + 1) * self.units] for i in range(len(self.gates))]
+    def _gate_parts(self, x, axis=-1):
+        """The part of each gate of a tensor that has them side by side."""
+        before = () if axis == -1 else (slice(None),) * axis
+        after = (Ellipsis,) if axis == -1 else ()
+        cuts = [slice(i * self._size, (i + 1) * self._size) for i in range(len(self.gates))]
+        return [x[after + before + (cut,)] for cut in cuts]
 
     def make_masks(self, inputs, state, training):
         """Makes the dropout masks of a sequence, unless they are there.
@@ -102,9 +106,6 @@ class GatedCell(Layer):
 
     def get_config(self):
         return {**super().get_config(), **{name: write_option(name, getattr(self, name)) for name in self._options}}
-
-    #: Names of the constructor's arguments, in the order of the config.
-    _options = ()
 
 
 def _read_option(name, value):
@@ -235,11 +236,11 @@ class SimpleRNNCell(GatedCell):
         **kwargs,
     ):
         given = locals()
-        super().__init__(units, {name: given[name] for name in self._options[1:]}, **kwargs)
-        self.state_size = self.units
+        super().__init__(positive_int(self, "units", units), {n: given[n] for n in self._options}, **kwargs)
+        self.state_size = self.output_size = self.units
 
     def build(self, input_shape):
-        self._make_weights(input_shape)
+        self._make_weights(input_shape[-1])
         self.built = True
 
     def call(self, inputs, states, training=None):
@@ -310,19 +311,19 @@ class GRUCell(GatedCell):
         **kwargs,
     ):
         given = locals()
-        super().__init__(units, {name: given[name] for name in self._options[1:]}, **kwargs)
-        self.state_size = self.units
+        super().__init__(positive_int(self, "units", units), {n: given[n] for n in self._options}, **kwargs)
+        self.state_size = self.output_size = self.units
 
     def build(self, input_shape):
-        self._make_weights(input_shape, (2, 3 * self.units) if self.reset_after else (3 * self.units,))
+        self._make_weights(input_shape[-1], bias_shape=(2, 3 * self.units) if self.reset_after else None)
         self._split_gates("kernel", self.kernel)
         self._split_gates("recurrent_kernel", self.recurrent_kernel)
         self.input_bias, self.recurrent_bias = self.bias, None
         if self.use_bias and self.reset_after:
             self.input_bias, self.recurrent_bias = self.bias[0], self.bias[1]
-        self._split_gates("input_bias", self.input_bias, last_axis_only=True)
+        self._split_gates("input_bias", self.input_bias)
         if self.reset_after:
-            self._split_gates("recurrent_bias", self.recurrent_bias, last_axis_only=True)
+            self._split_gates("recurrent_bias", self.recurrent_bias)
         self.built = True
 
     def call(self, inputs, states, training=None):
@@ -418,15 +419,16 @@ class LSTMCell(GatedCell):
         **kwargs,
     ):
         given = locals()
-        super().__init__(units, {name: given[name] for name in self._options[1:]}, **kwargs)
+        super().__init__(positive_int(self, "units", units), {n: given[n] for n in self._options}, **kwargs)
         self.state_size = (self.units, self.units)
+        self.output_size = self.units
 
     def build(self, input_shape):
         first = forget_bias(self.bias_initializer, self.units) if self.unit_forget_bias else None
-        self._make_weights(input_shape, bias_initializer=first)
+        self._make_weights(input_shape[-1], bias_initializer=first)
         self._split_gates("kernel", self.kernel)
         self._split_gates("recurrent_kernel", self.recurrent_kernel)
-        self._split_gates("bias", self.bias, last_axis_only=True)
+        self._split_gates("bias", self.bias)
         self.built = True
 
     def call(self, inputs, states, training=None):
