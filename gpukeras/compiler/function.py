@@ -13,6 +13,7 @@ from ..graph import tensor as graph_tensor
 from ..graph.tensor import Constant, Placeholder, Tensor, Variable
 from ..runtime.device import Device, default_device
 from ..runtime.feed import Rows
+from ..runtime.memory import Memory
 from .interpreter import Interpreter
 from .lowering import DynamicShape
 from .plan import Plan
@@ -45,6 +46,7 @@ class Function:
         self._by_value = [isinstance(t, Placeholder) and t.by_value for t in self.inputs]
         self._plans: OrderedDict[tuple[Any, ...], Plan | None] = OrderedDict()
         self._epoch = graph_tensor.storage_epoch()
+        self._memory = Memory(self.device)
         self._lock = RLock()
         self._ranks = [None if t.shape is None else len(t.shape) for t in self.inputs]
 
@@ -98,7 +100,7 @@ class Function:
             else:
                 feeds[tensor] = _fit_shape(tensor, part)
         try:
-            return Plan(Program(self.outputs, self.updates, feeds, known), self.device)
+            return Plan(Program(self.outputs, self.updates, feeds, known), self.device, self._memory)
         except DynamicShape:
             return None
 

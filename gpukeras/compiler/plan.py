@@ -12,7 +12,7 @@ from ..graph.op import Binding, Thunk
 from ..graph.tensor import Tensor
 from ..runtime.device import Device
 from ..runtime.feed import Rows
-from ..runtime.memory import Arena
+from ..runtime.memory import Arena, Memory
 from .program import Program
 from .value import Step, Value
 
@@ -89,14 +89,19 @@ class Binder:
 
 
 class Plan:
-    """A program that can be run: owns its arena.
+    """A program that can be run.
+
+    Arguments:
+        program: steps and memory layout.
+        device: where to run.
+        memory: where the arena comes from; plans that never run at the same time share one.
 
     Attributes:
         program: steps and memory layout.
         calls: the kernels, in order; on the 'planonly' device there are none.
     """
 
-    def __init__(self, program: Program, device: Device) -> None:
+    def __init__(self, program: Program, device: Device, memory: Memory) -> None:
         self.program = program
         self.device = device
         self.calls: list[Thunk] = []
@@ -104,8 +109,7 @@ class Plan:
         self._outs: list[Any] = []
         if not device.executes:
             return
-        raw = device.empty((Arena.reserve(program.arena_bytes),), "uint8")
-        binder = Binder(program, device, Arena(device.xp, raw))
+        binder = Binder(program, device, memory.arena(program.arena_bytes))
         self.calls = binder.thunks()
         self._feeds = [binder.array(v) for v in program.feeds.values()]
         self._outs = [binder.array(v) for v in program.outputs]

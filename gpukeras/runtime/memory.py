@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .device import Device
+
 ALIGNMENT = 64  # bytes: a cache line, and what AVX-512 loads and CUDA vector loads like
 
 
@@ -75,3 +77,26 @@ class Arena:
         for n in shape:
             nbytes *= n
         return self._bytes[offset : offset + nbytes].view(dtype).reshape(shape)
+
+
+class Memory:
+    """The block that the plans of one function share.
+
+    A plan that needs more gets a larger block, at least half as large again, so that all blocks together (older
+    plans hold on to theirs) stay within three times the largest.
+
+    Arguments:
+        device: where to allocate.
+    """
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._raw: Any = None
+
+    def arena(self, nbytes: int) -> Arena:
+        """An arena of at least `nbytes`; its content is not kept from one run to the next."""
+        need = Arena.reserve(nbytes)
+        have = 0 if self._raw is None else self._raw.size
+        if need > have:
+            self._raw = self._device.empty((max(need, have * 3 // 2),), "uint8")
+        return Arena(self._device.xp, self._raw)

@@ -23,6 +23,20 @@ def test_one_plan_per_shape_and_the_oldest_is_dropped(monkeypatch):
     assert [key for key in f._plans] == [((1,),), ((3,),)]
 
 
+def test_plans_of_one_function_share_their_memory():
+    x = Placeholder((None, 1000))
+    f = Function([x], [ops.exp(x)])
+    for n in range(1, 40):
+        f([np.ones((n, 1000))])
+
+    def block(array):
+        return array if array.base is None else block(array.base)
+
+    blocks = {id(b): b.nbytes for b in (block(plan._outs[0]) for plan in f._plans.values())}
+    largest = f.plan([(39, 1000)]).program.arena_bytes
+    assert sum(blocks.values()) <= 3.2 * largest
+
+
 def test_any_tensor_of_the_graph_may_be_fed():
     x = Placeholder((None, 2))
     h = ops.exp(x)
