@@ -27,6 +27,7 @@ def test_digits_mlp_reaches_97_percent():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # twenty epochs: two minutes on a quiet processor, much more on a busy one
 def test_mnist_mlp_reaches_98_2_percent():
     if not MNIST.exists():
         pytest.skip("mnist.npz is not beside this checkout")
