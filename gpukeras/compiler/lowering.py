@@ -196,7 +196,7 @@ class Lowering:
     def _fold(self, op: Op, ins: list[Value], specs: list[Spec], known: list[Any]) -> list[Value] | None:
         """Run an operation on constants now; elementwise on uniform ones costs one element whatever the shape."""
         uniform = op.elementwise and all(v.uniform is not None for v in ins)
-        sizes = [prod(s.shape or ()) for s in specs] + [v.size // 4 for v in ins]
+        sizes = [prod(s.shape or ()) for s in specs] + [v.size // 4 for v in ins]  # type: ignore[arg-type]
         if not uniform and max(sizes) > FOLD_LIMIT:
             return None
         arrays = [np.asarray(v.uniform, v.dtype) if uniform else v.array() for v in ins]

@@ -82,8 +82,8 @@ class Arena:
 class Memory:
     """The block that the plans of one function share.
 
-    A plan that needs more gets a larger block, at least half as large again, so that all blocks together (older
-    plans hold on to theirs) stay within three times the largest.
+    A plan that needs more gets a larger block, at least twice the last, so that all blocks together (older plans
+    hold on to theirs) stay within four times the largest need.
 
     Arguments:
         device: where to allocate.
@@ -98,5 +98,5 @@ class Memory:
         need = Arena.reserve(nbytes)
         have = 0 if self._raw is None else self._raw.size
         if need > have:
-            self._raw = self._device.empty((max(need, have * 3 // 2),), "uint8")
+            self._raw = self._device.empty((max(need, have * 2),), "uint8")
         return Arena(self._device.xp, self._raw)

@@ -20,7 +20,7 @@ def test_one_plan_per_shape_and_the_oldest_is_dropped(monkeypatch):
     f = Function([x], [ops.exp(x)])
     for n in (1, 2, 1, 3):
         assert f([np.zeros(n)])[0].shape == (n,)
-    assert [key for key in f._plans] == [((1,),), ((3,),)]
+    assert list(f._plans) == [((1,),), ((3,),)]
 
 
 def test_plans_of_one_function_share_their_memory():
@@ -34,7 +34,7 @@ def test_plans_of_one_function_share_their_memory():
 
     blocks = {id(b): b.nbytes for b in (block(plan._outs[0]) for plan in f._plans.values())}
     largest = f.plan([(39, 1000)]).program.arena_bytes
-    assert sum(blocks.values()) <= 3.2 * largest
+    assert sum(blocks.values()) <= 4 * largest + 39 * 64
 
 
 def test_any_tensor_of_the_graph_may_be_fed():
