@@ -11,6 +11,7 @@ from .merge import *
 from .noise import *
 from .normalization import *
 from .recurrent import *
+from .wrappers import *
 
 
 def serialize(layer):
