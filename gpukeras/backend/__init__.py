@@ -6,13 +6,18 @@ from .common import *
 # Names that programs use although they are private.
 from .common import _config_path, _keras_dir
 from .control import *
+from .convolution import *
+from .ctc import *
 from .execution import *
 from .linalg import *
+from .local import *
 from .losses import *
 from .math import *
 from .nn import *
+from .pooling import *
 from .random import *
 from .recurrence import *
+from .resize import *
 from .session import *
 from .session import _get_available_gpus
 from .shaping import *

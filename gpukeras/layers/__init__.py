@@ -4,12 +4,15 @@ from ..engine import Input, InputLayer, InputSpec, Layer
 from ..legacy.layers import *
 from ..utils.generic_utils import deserialize_keras_object, serialize_keras_object
 from .advanced_activations import *
+from .convolutional import *
 from .convolutional_recurrent import *
 from .core import *
 from .embeddings import *
+from .local import *
 from .merge import *
 from .noise import *
 from .normalization import *
+from .pooling import *
 from .recurrent import *
 from .wrappers import *
 
