@@ -59,7 +59,7 @@ def known_channels(layer, shape, needed_for="kernel"):
     return count
 
 
-def output_shape(layer, input_shape, sizes, count):
+def output_shape(layer, input_shape, sizes, count, least=1):
     """A shape in the layer's layout.
 
     # Arguments
@@ -67,18 +67,19 @@ def output_shape(layer, input_shape, sizes, count):
         input_shape: tuple that the batch axis is taken from.
         sizes: spatial sizes, entries may be None.
         count: number of channels.
+        least: int, smallest size allowed.
 
     # Returns
         Tuple.
 
     # Raises
-        ValueError: when a size is not positive.
+        ValueError: when a size is smaller.
     """
-    if any(n is not None and n <= 0 for n in sizes):
+    if any(n is not None and n < least for n in sizes):
         raise ValueError(
             f"{type(layer).__name__} {layer.name!r}: an input of shape {tuple(input_shape)} ({layer.data_format}) would "
-            f"give output sizes {tuple(sizes)}, which must be positive; use a larger input, smaller windows, fewer "
-            "strides, or padding='same' where there is one"
+            f"give output sizes {tuple(sizes)}, which must be at least {least}; use a larger input or cut less off: a "
+            "smaller window, smaller strides, padding='same', less cropping"
         )
     if layer.data_format == "channels_first":
         return (input_shape[0], count, *sizes)

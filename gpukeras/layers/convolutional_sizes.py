@@ -54,7 +54,7 @@ class _Resizing(Layer):
 
     def compute_output_shape(self, input_shape):
         sizes = self._resized(spatial_sizes(self, input_shape))
-        return output_shape(self, input_shape, sizes, channels(self, input_shape))
+        return output_shape(self, input_shape, sizes, channels(self, input_shape), least=0)
 
 
 class _ZeroPadding(_Resizing):
