@@ -45,8 +45,8 @@ def engines():
     status = native.status()
     if status.module is not None:
         build = native.build_info()
-        threads = f"{build['threads']} threads" if build["openmp"] else "one thread, built without OpenMP"
-        found.append(Engine("native", True, f"{build['compiler']}, {build['isa']}, {threads}"))
+        detail = f"{build['compiler']}, {build['isa']}, {build['threads']} threads"
+        found.append(Engine("native", True, detail))
     else:
         found.append(Engine("native", False, status.reason))
     cupy, reason = cupy_or_reason()

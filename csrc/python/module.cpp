@@ -111,11 +111,6 @@ PYBIND11_MODULE(_native, m) {
             py::dict info;
             info["compiler"] = GPUKERAS_COMPILER;
             info["isa"] = cpu::isa_name(cpu::chosen_isa());
-#if defined(_OPENMP)
-            info["openmp"] = true;
-#else
-            info["openmp"] = false;
-#endif
             info["threads"] = cpu::max_threads();
             return info;
         },

@@ -57,7 +57,7 @@ def build_info() -> dict[str, object]:
     """Describes the loaded extension.
 
     Returns:
-        A dict with `compiler`, `isa` (the instruction set in use), `openmp` and `threads`; empty when off.
+        A dict with `compiler`, `isa` (the instruction set in use) and `threads`; empty when off.
     """
     module = load()
     return dict(module.build_info()) if module is not None else {}
