@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..graph import scope
+from ..graph import algebra, scope
 from ..graph.dtype import as_dtype
 from ..graph.gradient import ancestors, gradients
 from ..graph.op import Binding, Op, Partial, Spec, Thunk
@@ -322,3 +322,6 @@ def scan(
     outs = apply(Scan(body, reverse), *seqs, *states, *body.consts)
     m = len(befores)
     return list(outs[m : m + len(body.ys)]), list(outs[:m])
+
+
+algebra.register(scan=scan)  # fused recurrences write themselves out as loops for second derivatives
