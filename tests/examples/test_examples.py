@@ -33,3 +33,16 @@ def test_mnist_mlp_reaches_98_2_percent():
         pytest.skip("mnist.npz is not beside this checkout")
     out = run_example("mnist_mlp.py", MNIST)
     assert float(re.search(r"Test accuracy: ([\d.]+)", out).group(1)) >= 0.982
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
+def test_the_readmes_first_script_runs(readme, tmp_path):
+    (script,) = re.findall(r"```python\n(.*?)```", (ROOT / readme).read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "first.py").write_text(script, encoding="utf-8")
+    command = [sys.executable, "-W", "error", "first.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    evaluation, predictions = done.stdout.strip().splitlines()[-2:]
+    assert float(re.findall(r"[\d.]+", evaluation)[-1]) > 0.95
+    assert len(re.findall(r"\d", predictions)) == 10
+    assert (tmp_path / "digits.h5").stat().st_size > 10_000
