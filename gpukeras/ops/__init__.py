@@ -7,6 +7,8 @@ from .array import *
 from .control import *
 from .conv import *
 from .creation import *
+from .ctc import *
+from .ctc_decode import *
 from .elementwise import *
 from .gather import *
 from .indexing import *
@@ -14,6 +16,7 @@ from .linalg import *
 from .local import *
 from .pool import *
 from .random import *
+from .recurrent import *
 from .reduction import *
 from .resize import *
 from .scans import *
