@@ -16,6 +16,7 @@ from . import (
     preprocessing,
     regularizers,
     utils,
+    wrappers,
 )
 from .layers import Input
 from .models import Model, Sequential
@@ -42,4 +43,5 @@ __all__ = [
     "preprocessing",
     "regularizers",
     "utils",
+    "wrappers",
 ]
