@@ -13,7 +13,9 @@ from .linalg import known_rank
 __all__ = ["local_conv1d", "local_conv2d"]
 
 
-def local_conv1d(inputs: Any, kernel: Any, kernel_size: Sides, strides: Sides, data_format: str | None = None) -> Tensor:
+def local_conv1d(
+    inputs: Any, kernel: Any, kernel_size: Sides, strides: Sides, data_format: str | None = None
+) -> Tensor:
     """Returns the convolution of sequences with a kernel of its own for every output step.
 
     Arguments:
@@ -58,7 +60,9 @@ def local_conv2d(
     return out
 
 
-def _local(what: str, inputs: Any, kernel: Any, n: int, kernel_size: Any, strides: Any, data_format: str | None) -> Tensor:
+def _local(
+    what: str, inputs: Any, kernel: Any, n: int, kernel_size: Any, strides: Any, data_format: str | None
+) -> Tensor:
     first = normalize_data_format(data_format) == "channels_first"
     x = as_tensor(inputs)
     kernel = as_tensor(kernel, x.dtype)

@@ -41,7 +41,9 @@ def resize_images(
     """
     first = normalize_data_format(data_format) == "channels_first"
     if interpolation not in ("nearest", "bilinear"):
-        raise ValueError(f'resize_images: interpolation should be one of "nearest" or "bilinear", got {interpolation!r}')
+        raise ValueError(
+            f'resize_images: interpolation should be one of "nearest" or "bilinear", got {interpolation!r}'
+        )
     x = as_tensor(x)
     height, width = _factors("resize_images", x, height_factor, width_factor)
     if interpolation == "nearest":

@@ -1,15 +1,25 @@
-"""Convolution, padding, cropping and enlarging layers, each kind in a module of its own; all are importable from here."""
+"""Convolution, padding, cropping and enlarging layers; each kind has a module of its own, all are importable here."""
 
+# ruff: noqa: F401 - private bases and pooling are here for programs and files that look for them in this module
 from ..legacy.layers import AtrousConvolution1D, AtrousConvolution2D
 from .convolutional_base import _Conv
-from .convolutional_plain import *
-from .convolutional_separable import *
-from .convolutional_separable import _SeparableConv
-from .convolutional_sizes import *
-from .convolutional_sizes import _Cropping, _UpSampling, _ZeroPadding
-from .convolutional_transposed import *
-
-# Old files and programs look for pooling here.
+from .convolutional_plain import Conv1D, Conv2D, Conv3D
+from .convolutional_separable import DepthwiseConv2D, SeparableConv1D, SeparableConv2D, _SeparableConv
+from .convolutional_sizes import (
+    Cropping1D,
+    Cropping2D,
+    Cropping3D,
+    UpSampling1D,
+    UpSampling2D,
+    UpSampling3D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+    ZeroPadding3D,
+    _Cropping,
+    _UpSampling,
+    _ZeroPadding,
+)
+from .convolutional_transposed import Conv2DTranspose, Conv3DTranspose
 from .pooling import (
     AveragePooling1D,
     AveragePooling2D,

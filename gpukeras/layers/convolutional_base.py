@@ -52,9 +52,9 @@ def known_channels(layer, shape, needed_for="kernel"):
     count = channels(layer, shape)
     if count is None:
         raise ValueError(
-            f"{type(layer).__name__} {layer.name!r}: the channel dimension of the inputs should be defined, because the "
-            f"{needed_for} has that size; got an input of shape {tuple(shape)} ({layer.data_format}). Give the Input, "
-            "or the layer before, a complete shape."
+            f"{type(layer).__name__} {layer.name!r}: the channel dimension of the inputs should be defined, because "
+            f"the {needed_for} has that size; got an input of shape {tuple(shape)} ({layer.data_format}). Give the "
+            "Input, or the layer before, a complete shape."
         )
     return count
 
@@ -77,9 +77,9 @@ def output_shape(layer, input_shape, sizes, count, least=1):
     """
     if any(n is not None and n < least for n in sizes):
         raise ValueError(
-            f"{type(layer).__name__} {layer.name!r}: an input of shape {tuple(input_shape)} ({layer.data_format}) would "
-            f"give output sizes {tuple(sizes)}, which must be at least {least}; use a larger input or cut less off: a "
-            "smaller window, smaller strides, padding='same', less cropping"
+            f"{type(layer).__name__} {layer.name!r}: an input of shape {tuple(input_shape)} ({layer.data_format}) "
+            f"would give output sizes {tuple(sizes)}, which must be at least {least}; use a larger input or cut less "
+            "off: a smaller window, smaller strides, padding='same', less cropping"
         )
     if layer.data_format == "channels_first":
         return (input_shape[0], count, *sizes)

@@ -64,7 +64,9 @@ class _SeparableConv(_Conv):
         **kwargs,
     ):
         if isinstance(padding, str) and padding.lower() == "causal":
-            raise ValueError(f"{type(self).__name__}: padding must be 'valid' or 'same', got 'causal'; use Conv1D for it")
+            raise ValueError(
+                f"{type(self).__name__}: padding must be 'valid' or 'same', got 'causal'; use Conv1D for it"
+            )
         super().__init__(
             rank,
             filters,

@@ -160,7 +160,9 @@ class _Cropping(_Resizing):
     def call(self, inputs):
         check_fits(self, inputs)
         inner = tuple(slice(lo, -hi if hi else None) for lo, hi in self.cropping)
-        return inputs[(slice(None), slice(None), *inner) if self.data_format == "channels_first" else (slice(None), *inner)]
+        return inputs[
+            (slice(None), slice(None), *inner) if self.data_format == "channels_first" else (slice(None), *inner)
+        ]
 
     def get_config(self):
         return {**super().get_config(), "cropping": self.cropping, "data_format": self.data_format}

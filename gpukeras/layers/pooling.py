@@ -54,7 +54,8 @@ class _Pooling(Layer):
             raise ValueError(f"{type(self).__name__}: padding must be 'valid' or 'same', got 'causal'")
         if min(*self.pool_size, *self.strides) < 1:
             raise ValueError(
-                f"{type(self).__name__}: `pool_size` and `strides` must be positive, got {self.pool_size} and {self.strides}"
+                f"{type(self).__name__}: `pool_size` and `strides` must be positive, got {self.pool_size} and "
+                f"{self.strides}"
             )
         self.data_format = K.normalize_data_format(data_format)
         self.input_spec = InputSpec(ndim=rank + 2)

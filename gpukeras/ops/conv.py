@@ -263,14 +263,21 @@ def _apply(
 ) -> Tensor:
     """One of the three; `like` lends the static shape that the rule cannot always deduce."""
     static, extra = shape_operand(target)
-    out: Tensor = apply(cls(*settings, static), *tensors, *extra)
+    strides, dilation, pads, groups = settings
+    out: Tensor = apply(cls(strides, dilation, pads, groups, static), *tensors, *extra)
     if like is not None and like.shape is not None and out.shape is not None:
         out.shape = Shape(m if m is not None else n for m, n in zip(out.shape, like.shape, strict=True))
     return out
 
 
 def _settings(
-    what: str, w: Sequence[Dim] | None, strides: Any, padding: Any, dilation: Any, groups: int, kernel: Sequence[Dim] = ()
+    what: str,
+    w: Sequence[Dim] | None,
+    strides: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+    kernel: Sequence[Dim] = (),
 ) -> tuple[tuple[int, ...], tuple[int, ...], Pads, int]:
     if w is not None:
         if not 3 <= len(w) <= 5:
@@ -334,7 +341,9 @@ def conv_transpose(
     """
     y, w = as_floats(y, w)
     _ranked("conv_transpose", y, w)
-    return _apply(ConvTranspose, _settings("conv_transpose", w.shape, strides, padding, dilation, groups), lengths, y, w)
+    return _apply(
+        ConvTranspose, _settings("conv_transpose", w.shape, strides, padding, dilation, groups), lengths, y, w
+    )
 
 
 def conv_weight(

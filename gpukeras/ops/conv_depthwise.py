@@ -81,7 +81,7 @@ def forward(xp: Any, g: Geometry, x: Any, w: Any, out: Any, work: Sequence[Any])
     if not out.size:
         return []
     blocks = _Blocks(xp, g, padded)
-    thunks = [*blocks.start, blocks.kernel_rows(w, rows)]
+    thunks: list[Thunk] = [*blocks.start, blocks.kernel_rows(w, rows)]
     straight = out.dtype == total.dtype
     for samples in blocks.ranges():
         count = samples.stop - samples.start
@@ -105,7 +105,7 @@ def input_gradient(xp: Any, g: Geometry, dy: Any, w: Any, out: Any, work: Sequen
     if not out.size or not dy.size:
         return [partial(out.fill, 0)]
     blocks = _Blocks(xp, g, padded)
-    thunks = [blocks.kernel_rows(w, rows)]
+    thunks: list[Thunk] = [blocks.kernel_rows(w, rows)]
     straight = g.f == 1 and not g.is_padded and out.dtype == padded.dtype
     for samples in blocks.ranges():
         count = samples.stop - samples.start
@@ -132,7 +132,7 @@ def weight_gradient(xp: Any, g: Geometry, x: Any, dy: Any, out: Any, work: Seque
     if not out.size or not dy.size:
         return [partial(out.fill, 0)]
     blocks = _Blocks(xp, g, padded)
-    thunks = [*blocks.start, partial(ones.fill, 1)]
+    thunks: list[Thunk] = [*blocks.start, partial(ones.fill, 1)]
     for samples in blocks.ranges():
         count = samples.stop - samples.start
         source = blocks.load(x, samples, thunks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,8 +17,9 @@ __all__ = ["Geometry", "Pads", "as_pads", "lengths", "output_length", "resolve_p
 #: (before, after) for each spatial axis, or 'same', whose amounts depend on lengths that may not be known yet.
 Pads = tuple[tuple[int, int], ...] | str
 
-#: Bytes of the column buffer: small enough to stay in a core's cache between being written and being read.
-COLUMNS = 1 << 21
+#: Bytes of the column buffer: small enough to stay in cache between being written and being read; larger where
+#: several cores share each product, so that starting them pays.
+COLUMNS = (1 << 21) * min(os.cpu_count() or 1, 4)
 #: Upper limit of that buffer where a large kernel makes larger blocks pay.
 MOST_COLUMNS = 1 << 25
 
@@ -152,8 +154,7 @@ class Geometry:
             return None
         reach = [(k - 1) * d for k, d in zip(self.kernel, self.dilation, strict=True)]
         pads = tuple(
-            (r - lo, n - o + lo)
-            for r, (lo, _), n, o in zip(reach, self.pads, self.spatial, self.out, strict=True)
+            (r - lo, n - o + lo) for r, (lo, _), n, o in zip(reach, self.pads, self.spatial, self.out, strict=True)
         )
         if any(p < 0 for pair in pads for p in pair):
             return None

@@ -367,7 +367,8 @@ def _spread(y: Tensor, x: Tensor, settings: tuple[Any, ...], mean: bool) -> Tens
     axes = slice(2, None) if settings[3] else slice(1, -1)
     known = tuple(x.shape[axes])
     static, extra = shape_operand(known if None not in known else shape(x)[axes])
-    out: Tensor = apply(WindowSpread(*settings, mean, static), y, *extra)
+    size, strides, pads, channels_first = settings
+    out: Tensor = apply(WindowSpread(size, strides, pads, channels_first, mean, static), y, *extra)
     return _named(out, x)
 
 
@@ -385,9 +386,7 @@ def _settings_of(
     return window, steps, pads, bool(channels_first)
 
 
-def max_pool(
-    x: Any, size: Any, strides: Any = None, padding: Any = "valid", channels_first: bool = False
-) -> Tensor:
+def max_pool(x: Any, size: Any, strides: Any = None, padding: Any = "valid", channels_first: bool = False) -> Tensor:
     """Largest element of each window.
 
     Arguments:
@@ -432,9 +431,7 @@ def average_pool(
     return out
 
 
-def window_sum(
-    x: Any, size: Any, strides: Any = None, padding: Any = "valid", channels_first: bool = False
-) -> Tensor:
+def window_sum(x: Any, size: Any, strides: Any = None, padding: Any = "valid", channels_first: bool = False) -> Tensor:
     """Sum of each window; arguments as for `average_pool`."""
     (x,) = as_floats(x)
     settings = _settings_of("window_sum", x, size, strides, padding, channels_first)

@@ -34,7 +34,9 @@ class Upsample(Op):
 
     def _per_axis(self, ndim: int) -> list[int]:
         if ndim != len(self.factors) + 2:
-            raise ValueError(f"upsample: factors {self.factors} need a tensor with {len(self.factors) + 2} axes, got {ndim}")
+            raise ValueError(
+                f"upsample: factors {self.factors} need a tensor with {len(self.factors) + 2} axes, got {ndim}"
+            )
         return [1, 1, *self.factors] if self.channels_first else [1, *self.factors, 1]
 
     def infer(self, ins: Sequence[Spec], values: Sequence[Partial]) -> Spec:

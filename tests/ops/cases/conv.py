@@ -146,6 +146,7 @@ def _cases() -> list[Case]:
         n = len(x) - 2
         s, d = _each(strides, n), _each(dilation, n)
         y = conv_loops(np.zeros(x), np.zeros(w), s, padding, d, groups).shape
+        pairs = _pairs(padding, x, w, d)
         by_name = dict(strides=strides, dilation=dilation, groups=groups)
         cases += [
             Case(
@@ -159,7 +160,7 @@ def _cases() -> list[Case]:
             ),
             Case(
                 f"conv_transpose/{label}",
-                lambda a, b, m=x[1:-1], p=_pairs(padding, x, w, d), k=by_name: ops.conv_transpose(a, b, m, padding=p, **k),
+                lambda a, b, m=x[1:-1], p=pairs, k=by_name: ops.conv_transpose(a, b, m, padding=p, **k),
                 [normal(*y), normal(*w)],
                 lambda a, b, m=x[1:-1], r=(s, padding, d, groups): transpose_loops(a, b, m, *r),
                 second=True,
@@ -186,7 +187,10 @@ def _half(label: str, x: tuple[int, ...], w: tuple[int, ...], groups: int) -> li
     n = len(x) - 2
     r = ((1,) * n, "same", (1,) * n, groups)
     y = (*x[:-1], w[-1])
-    tol, why = {"float16": (1e-2, 2e-2)}, "float16 results of sums of 12 products of normal numbers, some of which cancel"
+    tol, why = (
+        {"float16": (1e-2, 2e-2)},
+        "float16 results of sums of 12 products of normal numbers, some of which cancel",
+    )
     return [
         Case(
             f"conv/float16 {label}",

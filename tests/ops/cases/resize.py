@@ -70,11 +70,22 @@ CASES = [
             [normal(*shape)],
             _nearest(factors, first),
         )
-        for shape, factors in [((2, 3, 2), (3,)), ((2, 3, 2, 2), (2, 3)), ((1, 2, 2, 3, 2), (1, 2, 2)), ((2, 3, 2), (1,))]
+        for shape, factors in [
+            ((2, 3, 2), (3,)),
+            ((2, 3, 2, 2), (2, 3)),
+            ((1, 2, 2, 3, 2), (1, 2, 2)),
+            ((2, 3, 2), (1,)),
+        ]
         for first in (False, True)
     ],
     squared(Case("upsample/2d", lambda x: ops.upsample(x, (2, 2)), [normal(1, 2, 3, 1)], _nearest((2, 2), False))),
-    Case("upsample/ints", lambda x: ops.upsample(x, (2,)), [ints(1, 3, 2, lo=0, hi=9)], _nearest((2,), False), no_grad=True),
+    Case(
+        "upsample/ints",
+        lambda x: ops.upsample(x, (2,)),
+        [ints(1, 3, 2, lo=0, hi=9)],
+        _nearest((2,), False),
+        no_grad=True,
+    ),
     *[
         Case(
             f"interpolate/{factor} on axis {axis} of {shape}",
@@ -82,8 +93,16 @@ CASES = [
             [normal(*shape)],
             _linear(factor, axis),
         )
-        for shape, factor, axis in [((2, 3, 2), 2, 1), ((2, 3, 4, 2), 3, 2), ((2, 1, 2), 4, 1), ((3, 4), 1, 0), ((2, 3), 5, -1)]
+        for shape, factor, axis in [
+            ((2, 3, 2), 2, 1),
+            ((2, 3, 4, 2), 3, 2),
+            ((2, 1, 2), 4, 1),
+            ((3, 4), 1, 0),
+            ((2, 3), 5, -1),
+        ]
     ],
     squared(Case("interpolate/2", lambda x: ops.interpolate(x, 2, 1), [normal(2, 3, 2)], _linear(2, 1))),
-    Case("interpolate/float16", lambda x: ops.interpolate(x, 2, 1), [normal(2, 3, 2)], _linear(2, 1), dtypes=("float16",)),
+    Case(
+        "interpolate/float16", lambda x: ops.interpolate(x, 2, 1), [normal(2, 3, 2)], _linear(2, 1), dtypes=("float16",)
+    ),
 ]
