@@ -9,6 +9,7 @@ from .control import *
 from .convolution import *
 from .ctc import *
 from .execution import *
+from .fused_rnn import *
 from .linalg import *
 from .local import *
 from .losses import *

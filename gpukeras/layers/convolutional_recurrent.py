@@ -7,7 +7,7 @@ from ..legacy.layers import ConvRecurrent2D, Recurrent
 from ..utils import conv_utils
 from .core import positive_int
 from .rnn_base import RNN
-from .rnn_cells import GatedCell, forget_bias
+from .rnn_cell_base import GatedCell, forget_bias
 from .rnn_layers import CellRNN, of_cell
 from .rnn_stacked import size_list
 

@@ -225,6 +225,10 @@ class RNN(Layer):
         count = len(constants or ())
         if count:
             self._demand_constants()
+        elif not self.unroll and hasattr(self.cell, "run_sequence"):
+            found = self.cell.run_sequence(inputs, initial_state, mask, training, self.go_backwards)
+            if found is not None:
+                return found
 
         def step(x, states):
             if count:

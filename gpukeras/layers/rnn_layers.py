@@ -5,7 +5,8 @@ import warnings
 from .. import regularizers
 from ..legacy import interfaces
 from .rnn_base import RNN
-from .rnn_cells import GRUCell, LSTMCell, SimpleRNNCell, write_option
+from .rnn_cell_base import write_option
+from .rnn_cells import GRUCell, LSTMCell, SimpleRNNCell
 
 __all__ = ["GRU", "LSTM", "SimpleRNN"]
 

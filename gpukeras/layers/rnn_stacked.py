@@ -52,21 +52,51 @@ class StackedRNNCells(Layer):
         """Size of the last cell's output."""
         return output_size(self.cells[-1])
 
-    def call(self, inputs, states, constants=None, **kwargs):
-        states = list(states)
-        nested = []
+    def _nested(self, states):
+        """The states of each cell, first those of the first cell."""
+        states, nested = list(states), []
         for cell in self._in_state_order(self.cells):
             count = len(size_list(cell.state_size))
             nested.append(states[:count])
             states = states[count:]
+        return self._in_state_order(nested)
+
+    def call(self, inputs, states, constants=None, **kwargs):
         after = []
-        for cell, own in zip(self.cells, self._in_state_order(nested)):
+        for cell, own in zip(self.cells, self._nested(states)):
             arguments = {key: value for key, value in kwargs.items() if takes_argument(cell.call, key)}
             if takes_argument(cell.call, "constants"):
                 arguments["constants"] = constants
             inputs, new = cell.call(inputs, own, **arguments)
             after.append(list(new))
         return inputs, [state for states in self._in_state_order(after) for state in states]
+
+    def run_sequence(self, inputs, states, mask, training, go_backwards):
+        """Runs the cells over a whole sequence one after the other, if each knows how to do that faster than `K.rnn`.
+
+        Arguments:
+            inputs: tensor (N, T, C).
+            states: list of tensors (N, size), the initial states.
+            mask: mask or None.
+            training: int, bool or None for the learning phase.
+            go_backwards: bool, go through the steps backwards.
+
+        Returns:
+            (last output, all outputs, last states), or None.
+        """
+        # Under a mask a step that is passed over gives out the first cell's state, so the cells do not stand alone.
+        if mask is not None or type(self).call is not StackedRNNCells.call:
+            return None
+        last, after = None, []
+        nested = self._nested(states)
+        for i, (cell, own) in enumerate(zip(self.cells, nested)):
+            run = getattr(cell, "run_sequence", None)
+            found = run and run(inputs, own, None, training, go_backwards and i == 0)
+            if not found:
+                return None
+            last, inputs, new = found
+            after.append(new)
+        return last, inputs, [state for states in self._in_state_order(after) for state in states]
 
     def build(self, input_shape):
         constants_shape = None
