@@ -2,6 +2,7 @@
 
 from . import (
     activations,
+    applications,
     backend,
     callbacks,
     constraints,
@@ -29,6 +30,7 @@ __all__ = [
     "Model",
     "Sequential",
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "constraints",
