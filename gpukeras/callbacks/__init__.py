@@ -2,6 +2,7 @@
 
 - `base`: the protocol (`Callback`, `CallbackList`) and `LambdaCallback`
 - `loggers`: what records or shows values (`BaseLogger`, `History`, `ProgbarLogger`, `CSVLogger`, ...)
+- `tensorboard`: `TensorBoard`, what writes event files
 - `control`: what acts on the training (`EarlyStopping`, `ModelCheckpoint`, `LearningRateScheduler`, ...)
 """
 
@@ -14,6 +15,7 @@ from .control import (
     TerminateOnNaN,
 )
 from .loggers import BaseLogger, CSVLogger, History, ProgbarLogger, RemoteMonitor
+from .tensorboard import TensorBoard
 
 __all__ = [
     "BaseLogger",
@@ -28,5 +30,6 @@ __all__ = [
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "RemoteMonitor",
+    "TensorBoard",
     "TerminateOnNaN",
 ]
