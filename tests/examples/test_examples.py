@@ -20,10 +20,11 @@ def run_example(name, *arguments):
     return done.stdout
 
 
-def test_digits_mlp_reaches_97_percent():
-    out = run_example("digits_mlp.py")
-    accuracy = float(re.search(r"test accuracy ([\d.]+)", out).group(1))
-    assert accuracy >= 0.97
+@pytest.mark.parametrize("script, promised", [("digits_mlp.py", 0.97), ("digits_cnn.py", 0.98)])
+def test_digits_reach_what_the_script_promises(script, promised):
+    out = run_example(script)
+    assert f"at least {promised:.0%}".replace("%", " %") in (EXAMPLES / script).read_text()
+    assert float(re.search(r"test accuracy ([\d.]+)", out).group(1)) >= promised
 
 
 @pytest.mark.slow
