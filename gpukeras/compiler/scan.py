@@ -30,7 +30,8 @@ class Body:
     Attributes:
         seqs: stand-ins for the slices of the sequences.  states: for the states before the step.
         consts: tensors of the outer graph the step reads, the same at every step.
-        new_states, ys: what the step returns.  draws: random tensors made inside, kept for the gradient.
+        new_states, ys: what the step returns.
+        draws: random tensors made inside and all that loops inside made with theirs, kept for the gradient.
     """
 
     def __init__(
@@ -181,7 +182,8 @@ class Scan(Op):
             if k >= m and dy is None:
                 cots[k] = None  # type: ignore[call-overload]
         live = [(t, c) for t, c in zip(body.outputs, cots, strict=True) if c is not None and t.dtype.is_floating]
-        leaves = [*body.inputs, *body.draws]
+        # a gradient passes through an inner loop, although what that made is kept and not made again
+        leaves = [*body.inputs, *(t for t in body.draws if not _is_loop(t.node))]
         found = dict(zip(wrt, gradients([t for t, _ in live], wrt, [c for _, c in live], leaves=leaves), strict=True))
         # a state's history was read too (by another gradient): that flows in with the state's own gradient
         seen = {k: Placeholder(body.states[k].shape, body.states[k].dtype, "dh") for k in range(m)
@@ -234,6 +236,10 @@ class Scan(Op):
         for i, (const, _) in enumerate(accumulated):
             grads[n + m + index[const]] = results[m + i]
         return grads
+
+
+def _is_loop(node: Node | None) -> bool:
+    return node is not None and isinstance(node.op, Scan)
 
 
 def _check_state(k: int, before: Any, after: Any) -> None:
@@ -318,7 +324,7 @@ def scan(
     body = Body(slices, befores, [], list(after), list(ys))
     body.consts = free_tensors(body, since)
     inner = ancestors(body.outputs, leaves=body.consts)
-    body.draws = [t for node in inner if node.op.stateful and not isinstance(node.op, Scan) for t in node.outputs]
+    body.draws = [t for node in inner if node.op.stateful for t in node.outputs]
     outs = apply(Scan(body, reverse), *seqs, *states, *body.consts)
     m = len(befores)
     return list(outs[m : m + len(body.ys)]), list(outs[:m])

@@ -111,3 +111,99 @@ def test_sequences_of_different_lengths_are_refused():
     x, y = Placeholder((3, 2)), Placeholder((4, 2))
     with pytest.raises(ValueError, match="3 and 4 steps"):
         scan(lambda xs, s: ([ops.add(xs[0], xs[1])], []), [x, y])
+
+
+def test_random_numbers_of_an_inner_loop_agree_in_the_gradient():
+    x = Placeholder((5, 4, 3), "float64")
+
+    def inner(xs, states):
+        y = ops.multiply(xs[0], ops.random_uniform((3,), dtype="float64"))
+        return [], [ops.add(states[0], ops.square(y))]
+
+    def outer(xs, states):
+        _, (total,) = scan(inner, [xs[0]], [ops.zeros_like(xs[0][0])])
+        return [total], []
+
+    (ys,), _ = scan(outer, [x])
+    assert ys.node.op.stateful
+    (g,) = gradients(ops.sum(ys), [x])
+    value = np.random.default_rng(3).normal(size=(5, 4, 3))
+    f = Function([x], [ys, g])
+    y, gx = f([value])
+    # every term is (x r)^2 with gradient 2 x r^2, so sum(x * gradient) = 2 * sum(terms)
+    np.testing.assert_allclose((value * gx).sum(1), 2 * y, rtol=1e-12)
+    assert (f([value])[0] != y).any()
+
+
+def test_loop_in_a_loop():
+    w = Variable(np.random.default_rng(4).normal(size=(3, 3)), dtype="float64")
+    x = Placeholder((None, 4, 2, 3), "float64")
+
+    def outer(xs, states):
+        _, (h,) = scan(tanh_cell(w), [xs[0]], [states[0]])
+        return [h], [h]
+
+    (ys,), (final,) = scan(outer, [x], [ops.zeros_like(x[0][0])])
+    f = Function([x], [ys, final, *gradients(ops.sum(ops.sin(ys)), [x, w])])
+    xv, wv = np.random.default_rng(5).normal(size=(2, 4, 2, 3)), w.numpy()
+
+    def run():
+        h, out = np.zeros((2, 3)), []
+        for part in xv:
+            _, h = loop(part, h, wv, False)
+            out.append(h)
+        return np.stack(out)
+
+    got = f([xv])
+    np.testing.assert_allclose(got[0], run(), rtol=1e-12)
+    np.testing.assert_allclose(got[1], run()[-1], rtol=1e-12)
+    for g, a in zip(got[2:], (xv, wv), strict=True):
+        np.testing.assert_allclose(g, numeric(lambda: np.sin(run()).sum(), a), rtol=1e-6, atol=1e-8)
+
+
+def test_slices_and_states_that_are_single_numbers():
+    x = Placeholder((None,), "float64")
+
+    def step(xs, states):
+        s = ops.add(ops.multiply(states[0], 2.0), xs[0])
+        return [ops.square(s)], [s]
+
+    (ys,), (final,) = scan(step, [x], [ops.add(ops.multiply(x[0], 0.0), 1.0)])
+    f = Function([x], [ys, final, *gradients(final, [x])])
+    y, last, g = f([np.array([1.0, 2.0, 3.0])])
+    np.testing.assert_allclose(y, [9, 64, 19**2])
+    np.testing.assert_allclose(last, 19)
+    np.testing.assert_allclose(g[1:], [2, 1])
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_no_steps(reverse):
+    x, h = Placeholder((None, 2), "float64"), Placeholder((2,), "float64")
+    (ys,), (final,) = scan(lambda xs, s: ([xs[0]], [ops.add(s[0], xs[0])]), [x], [h], reverse=reverse)
+    y, last, g = Function([x, h], [ys, final, *gradients(ops.sum(final), [h])])([np.zeros((0, 2)), np.ones(2)])
+    assert y.shape == (0, 2)
+    np.testing.assert_array_equal(last, [1, 1])
+    np.testing.assert_array_equal(g, [1, 1])
+
+
+def test_states_must_keep_their_shape():
+    x, h = Placeholder((3, 2)), Placeholder((2,))
+    with pytest.raises(ValueError, match=r"state 0 has shape \(2,\) before the step and \(4,\) after it"):
+        scan(lambda xs, s: ([], [ops.concatenate([s[0], xs[0]], 0)]), [x], [h])
+
+
+def test_steps_share_the_buffers_of_what_nobody_reads():
+    """A plan of more steps takes no more memory than its sequences do."""
+    x = Placeholder((None, 1000), "float64")
+
+    def step(xs, states):
+        h = ops.tanh(ops.add(xs[0], states[0]))
+        return [ops.exp(h)], [h]
+
+    _, (final,) = scan(step, [x], [ops.zeros_like(x[0])])
+    f = Function([x], [final])
+    arenas = []
+    for steps in (10, 20):
+        f([np.zeros((steps, 1000))])
+        arenas.append(f.plan([(steps, 1000)]).program.arena_bytes)
+    assert arenas[1] - arenas[0] <= 11 * 8000
