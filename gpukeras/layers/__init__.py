@@ -7,6 +7,7 @@ from .advanced_activations import *
 from .convolutional import *
 from .convolutional_recurrent import *
 from .core import *
+from .cudnn_recurrent import *
 from .embeddings import *
 from .local import *
 from .merge import *
