@@ -24,6 +24,8 @@ _HOME = {
     "convert_all_kernels_in_model": "layer_utils",
     "get_source_inputs": "layer_utils",
     "print_summary": "layer_utils",
+    "plot_history": "vis_utils",
+    "plot_model": "vis_utils",
 }
 
 _SUBMODULES = (
@@ -34,6 +36,7 @@ _SUBMODULES = (
     "layer_utils",
     "np_utils",
     "test_utils",
+    "vis_utils",
 )
 
 __all__ = [
@@ -51,6 +54,8 @@ __all__ = [
     "get_source_inputs",
     "h5dict",
     "normalize",
+    "plot_history",
+    "plot_model",
     "print_summary",
     "serialize_keras_object",
     "to_categorical",
