@@ -10,7 +10,7 @@ from ..compiler.function import Function as Compiled
 from ..graph.tensor import Tensor, Variable
 from ..runtime.feed import Rows
 from .control import update as _checked_update
-from .sparse import densify, is_scipy_sparse
+from .sparse import SparsePlaceholder, densify, expand_feeds, is_scipy_sparse
 
 __all__ = ["Function", "function"]
 
@@ -53,6 +53,7 @@ class Function:
             why = "it configures TensorFlow, which is not used" if key in _TENSORFLOW_ONLY else "it is not known"
             raise ValueError(f"K.function does not take {key!r}: {why}; it takes fetches and feed_dict")
         self._fed = [i for i, t in enumerate(self.inputs) if isinstance(t, Tensor)]
+        self._sparse = any(isinstance(t, SparsePlaceholder) for t in self.inputs)
         for i, t in enumerate(self.inputs):
             if not isinstance(t, (Tensor, int, np.integer)):
                 raise TypeError(f"input {i} of a function should be a tensor, got {t!r}")
@@ -75,7 +76,7 @@ class Function:
         key = (given, *self.feed_dict) if self.feed_dict else given
         compiled = self._compiled.get(key)
         if compiled is None:
-            inputs = [self.inputs[i] for i in given] + list(self.feed_dict)
+            inputs, _ = expand_feeds([self.inputs[i] for i in given] + list(self.feed_dict))
             compiled = self._compiled[key] = Compiled(inputs, self.outputs + self._extra, self.updates)
         return compiled
 
@@ -126,10 +127,13 @@ class Function:
             elif type(value) in _PASSED_ON:
                 continue
             elif is_scipy_sparse(value):
-                values[i] = densify(value)
+                if not self._sparse:
+                    values[i] = densify(value)
             elif isinstance(value, Tensor):
                 self._evaluated(values)
         values.extend(self.feed_dict.values())
+        if self._sparse or self.feed_dict:
+            _, values = expand_feeds([self.inputs[i] for i in given] + list(self.feed_dict), values)
         results = self._function(given)(values)
         return results[: len(self.outputs)] if self._extra else results
 

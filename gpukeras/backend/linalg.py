@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import ops
 from ..graph.tensor import Tensor, as_tensor
+from .sparse import is_sparse, sparse_dot
 
 __all__ = ["batch_dot", "dot"]
 
@@ -64,6 +65,8 @@ def _split_rows(out: Tensor, like: Tensor, tail: Sequence[Any]) -> Tensor:
 def dot(x: Any, y: Any) -> Tensor:
     """Multiplies two tensors: the last axis of `x` with the last but one of `y`.
 
+    A sparse `x` is multiplied as it is, without its zeros; the result, and the gradient of `y`, are dense.
+
     Arguments:
         x: tensor of shape (..., D).
         y: tensor of shape (D, U), (..., D, U) or (D,).
@@ -90,7 +93,8 @@ def dot(x: Any, y: Any) -> Tensor:
             f"{tuple(y.shape)}, must have the same length"
         )
     if m == 2 and n == 2:
-        return ops.matmul(x, y)
+        product = sparse_dot(x, y) if is_sparse(x) else None
+        return ops.matmul(x, y) if product is None else product
     y_dims: list[Any] = []
     if n > 2:
         y_dims = dims(y)

@@ -16,6 +16,7 @@ from ..graph.scope import device_scope as device
 from ..graph.scope import name_scope
 from ..graph.tensor import Placeholder, Tensor
 from ..runtime import device as _devices
+from .sparse import expand_feeds
 
 __all__ = [
     "clear_session",
@@ -144,7 +145,8 @@ class Session:
         leaves: list[Tensor] = []
         _collect(fetches, leaves)
         updates = [t._update for t in leaves if hasattr(t, "_update")]
-        values = iter(Compiled(list(feeds), leaves, updates)(list(feeds.values())))
+        inputs, fed = expand_feeds(list(feeds), list(feeds.values()))
+        values = iter(Compiled(inputs, leaves, updates)(fed))
         return _rebuild(fetches, values)
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from .. import ops
 from ..graph.tensor import Tensor, as_tensor
 from .common import normalize_data_format
-from .sparse import is_sparse, mark_sparse
+from .sparse import is_sparse, join
 from .variables import int_shape, ndim
 
 __all__ = [
@@ -160,7 +160,7 @@ def concatenate(tensors: Sequence[Any], axis: int = -1) -> Tensor:
         ValueError: when the shapes do not fit.
     """
     joined = ops.concatenate(tensors, axis)
-    return mark_sparse(joined) if all(is_sparse(x) for x in tensors) else joined
+    return join(joined, tensors, axis) if all(is_sparse(x) for x in tensors) else joined
 
 
 def stack(x: Sequence[Any], axis: int = 0) -> Tensor:

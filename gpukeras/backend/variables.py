@@ -12,7 +12,7 @@ from ..compiler.function import Function as Compiled
 from ..compiler.function import evaluate
 from ..graph.dtype import as_dtype
 from ..graph.tensor import Placeholder, Tensor, Variable, as_tensor
-from .sparse import densify, is_scipy_sparse, mark_sparse
+from .sparse import SparseVariable, densify, is_scipy_sparse, mark_sparse, sparse_placeholder, sparse_variable
 
 __all__ = [
     "batch_get_value",
@@ -102,6 +102,12 @@ def variable(value: Any, dtype: Any = None, name: str | None = None, constraint:
     kind = as_dtype(dtype)
     sparse = is_scipy_sparse(value)
     if sparse:
+        matrix: Any = sparse_variable(value, kind, name)
+        if matrix is not None:
+            matrix._keras_shape = tuple(matrix.shape)
+            matrix._uses_learning_phase = False
+            matrix.constraint = constraint
+            return matrix
         value = densify(value)
     if isinstance(value, Tensor):
         if value.shape is None or None in value.shape:
@@ -172,11 +178,10 @@ def placeholder(
         shape = tuple(None if n is None else int(n) for n in shape)
     elif ndim is not None:
         shape = (None,) * ndim
-    x = Placeholder(shape, as_dtype(dtype), name)
+    kind = as_dtype(dtype)
+    x = sparse_placeholder(shape, kind, name) if sparse else Placeholder(shape, kind, name)
     x._keras_shape = shape
     x._uses_learning_phase = False
-    if sparse:
-        mark_sparse(x)
     return x
 
 
@@ -311,6 +316,9 @@ def set_value(x: Variable, value: Any) -> None:
         TypeError: when `x` is not a variable.
         ValueError: when the shapes differ.
     """
+    if isinstance(x, SparseVariable):
+        x.assign_value(value if is_scipy_sparse(value) else np.asarray(value))
+        return
     if not isinstance(x, Variable):
         raise TypeError(f"only variables can be set, got {x!r}; make it with K.variable")
     x.assign_value(densify(value) if is_scipy_sparse(value) else value)

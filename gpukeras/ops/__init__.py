@@ -23,6 +23,7 @@ from .scans import *
 from .shaping import *
 from .softmax import *
 from .sorting import *
+from .sparse import *
 from .special import *
 
 _algebra.register(add=add, ones_like=ones_like, stack=stack)
