@@ -172,70 +172,81 @@ class Scan(Op):
             return [[b.xp.empty_like(s[0])] for s in slots]
         return slots
 
-    def grad(self, node: Node, dys: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
-        """A scan the other way round over the body's own gradient."""
+    def _step_gradients(self, dys: Sequence[Tensor | None]) -> tuple[list[Tensor | None], dict[Tensor, Tensor | None]]:
+        """Stand-ins for the gradients of a step's outputs (None where none comes), and those of its inputs."""
         body = self.body
-        n, m = len(body.seqs), len(body.states)
         wrt = [t for t in body.inputs if t.dtype.is_floating]
-        cots = [Placeholder(t.shape, t.dtype, "dy") for t in body.outputs]
-        for k, dy in enumerate(dys[: len(body.outputs)]):
-            if k >= m and dy is None:
-                cots[k] = None  # type: ignore[call-overload]
+        flows = {k for k in range(len(body.outputs)) if dys[k] is not None}
+        flows |= {k for k in range(len(body.states)) if dys[self._before(k)] is not None}
+        pending = list(flows)
+        while pending:  # a state that something with a gradient is made from has one too, from the step after
+            read = _read([body.outputs[pending.pop()]], body.inputs)
+            new = {k for k, state in enumerate(body.states) if state in read} - flows
+            flows |= new
+            pending += new
+        cots: list[Tensor | None] = [
+            Placeholder(t.shape, t.dtype, "dy") if k in flows else None for k, t in enumerate(body.outputs)
+        ]
         live = [(t, c) for t, c in zip(body.outputs, cots, strict=True) if c is not None and t.dtype.is_floating]
         # a gradient passes through an inner loop, although what that made is kept and not made again
         leaves = [*body.inputs, *(t for t in body.draws if not _is_loop(t.node))]
-        found = dict(zip(wrt, gradients([t for t, _ in live], wrt, [c for _, c in live], leaves=leaves), strict=True))
-        # a state's history was read too (by another gradient): that flows in with the state's own gradient
-        seen = {k: Placeholder(body.states[k].shape, body.states[k].dtype, "dh") for k in range(m)
-                if dys[self._before(k)] is not None}  # fmt: skip
-        carried, accumulated = [], []
-        new_carry, new_acc = [], []
-        for k, state in enumerate(body.states):
+        found = gradients([t for t, _ in live], wrt, [c for _, c in live], leaves=leaves)
+        return cots, dict(zip(wrt, found, strict=True))
+
+    def grad(self, node: Node, dys: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+        """A scan the other way round over the body's own gradient."""
+        body = self.body
+        n, m, count = len(body.seqs), len(body.states), len(body.outputs)
+        cots, found = self._step_gradients(dys)
+        # tensors of a step and what they are slices of: inputs, states before it, random numbers, gradients
+        slices: list[tuple[Tensor, Tensor]] = [
+            *zip(body.seqs, node.inputs[:n], strict=True),
+            *zip(body.states, node.outputs[count:], strict=True),
+            *zip(body.draws, node.outputs[m + len(body.ys) : count], strict=True),
+        ]
+        slices += [(c, dy) for c, dy in zip(cots[m:], dys[m:], strict=False) if c is not None and dy is not None]
+        carried, new_carry = [(k, c) for k, c in enumerate(cots[:m]) if c is not None], []
+        for k, carry in carried:
+            state, history = body.states[k], dys[self._before(k)]
             g = found.get(state)
-            if k in seen:
-                g = seen[k] if g is None else ops.add(g, seen[k])
-            carried.append(cots[k])
-            new_carry.append(g if g is not None else ops.zeros_like(cots[k]))
-        for const in body.consts:
-            g = found.get(const)
-            if g is not None:
-                acc = Placeholder(const.shape, const.dtype, "acc")
-                accumulated.append((const, acc))
-                new_acc.append(ops.add(acc, g))
-        dxs = [(k, found[x]) for k, x in enumerate(body.seqs) if found.get(x) is not None]
-        flowing = [(k, cots[k]) for k in range(m, len(body.outputs)) if cots[k] is not None]
-        back = Body(
-            seqs=[*body.seqs, *body.states, *body.draws, *(c for _, c in flowing), *seen.values()],
-            states=[*carried, *(acc for _, acc in accumulated)],
-            consts=body.consts,
-            new_states=[*new_carry, *new_acc],
-            ys=[g for _, g in dxs],  # type: ignore[misc]
-        )
+            if history is not None:  # the states before the steps were read too, by another gradient
+                seen = Placeholder(state.shape, state.dtype, "dh")
+                slices.append((seen, history))
+                g = seen if g is None else ops.add(g, seen)
+            new_carry.append(g if g is not None else ops.zeros_like(carry))
+        summed = [(i, g) for i, c in enumerate(body.consts) if (g := found.get(c)) is not None]
+        totals = [Placeholder(g.shape, g.dtype, "acc") for _, g in summed]
+        new_totals = [ops.add(acc, g) for acc, (_, g) in zip(totals, summed, strict=True)]
+        dxs = [(k, g) for k, x in enumerate(body.seqs) if (g := found.get(x)) is not None]
+        befores = [*(c for _, c in carried), *totals]
+        back = Body([t for t, _ in slices], befores, body.consts, [*new_carry, *new_totals], [g for _, g in dxs])
         extra = free_tensors(back, node.id)
         back.consts = back.consts + extra
-        finals = [dy if dy is not None else ops.zeros_like(node.outputs[k]) for k, dy in enumerate(dys[:m])]
-        outer_consts = node.inputs[n + m :]
-        index = {c: i for i, c in enumerate(body.consts)}
+        read = _read(back.outputs, back.inputs)
+        slices = [pair for pair in slices if pair[0] in read] or slices[:1]
+        back.seqs = [t for t, _ in slices]
+        outer = node.inputs[n + m :]
         results = apply(
             Scan(back, not self.reverse),
-            *node.inputs[:n],
-            *node.outputs[len(body.outputs) :],
-            *node.outputs[m + len(body.ys) : len(body.outputs)],
-            *(dy for k, _ in flowing if (dy := dys[k]) is not None),
-            *(dy for k in seen if (dy := dys[self._before(k)]) is not None),
-            *finals,
-            *(ops.zeros_like(outer_consts[index[c]]) for c, _ in accumulated),
-            *outer_consts,
+            *(sequence for _, sequence in slices),
+            *(dy if (dy := dys[k]) is not None else ops.zeros_like(node.outputs[k]) for k, _ in carried),
+            *(ops.zeros_like(outer[i]) for i, _ in summed),
+            *outer,
             *extra,
         )
         grads: list[Tensor | None] = [None] * len(node.inputs)
-        for i, (k, _) in enumerate(dxs):
-            grads[k] = results[m + len(accumulated) + i]
-        for k in range(m):
-            grads[n + k] = results[k]
-        for i, (const, _) in enumerate(accumulated):
-            grads[n + m + index[const]] = results[m + i]
+        places = [n + k for k, _ in carried] + [n + m + i for i, _ in summed] + [k for k, _ in dxs]
+        for place, g in zip(places, results, strict=False):
+            grads[place] = g
         return grads
+
+
+def _read(outputs: Sequence[Tensor], inputs: Sequence[Tensor]) -> set[Tensor]:
+    """Tensors that are read on the way from `inputs` to `outputs`, and the outputs."""
+    read = set(outputs)
+    for node in ancestors(outputs, leaves=[t for t in inputs if t.node is not None]):
+        read.update(node.inputs)
+    return read
 
 
 def _is_loop(node: Node | None) -> bool:

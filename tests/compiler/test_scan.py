@@ -207,3 +207,23 @@ def test_steps_share_the_buffers_of_what_nobody_reads():
         f([np.zeros((steps, 1000))])
         arenas.append(f.plan([(steps, 1000)]).program.arena_bytes)
     assert arenas[1] - arenas[0] <= 11 * 8000
+
+
+def test_gradient_keeps_only_the_states_it_reads():
+    x = Placeholder((6, 3), "float64")
+
+    def step(xs, states):
+        total, product = states
+        return [], [ops.add(total, ops.square(xs[0])), ops.multiply(product, xs[0])]
+
+    _, (total, product) = scan(step, [x], [ops.zeros_like(x[0]), ops.ones_like(x[0])])
+    for loss, histories in ((total, 0), (product, 1), (ops.add(total, product), 1)):
+        (g,) = gradients(ops.sum(loss), [x])
+        kept = [t for t in g.node.inputs if t.node is total.node and t.index >= 2]
+        assert len(kept) == histories
+        value = np.random.default_rng(6).normal(size=(6, 3))
+
+        def expected(loss=loss, value=value):
+            return (loss is not product) * (value**2).sum() + (loss is not total) * np.prod(value, 0).sum()
+
+        np.testing.assert_allclose(Function([x], [g])([value])[0], numeric(expected, value), rtol=1e-6, atol=1e-8)
