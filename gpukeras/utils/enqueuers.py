@@ -299,6 +299,10 @@ class OrderedEnqueuer(SequenceEnqueuer):
         return super().get()
 
     def _begin(self):
+        # What all worker processes must agree on, an order of the samples for one, is drawn before they start.
+        prepare = getattr(self.sequence, "_prepare_workers", None)
+        if self.use_multiprocessing and prepare is not None:
+            prepare()
         self._seeds = itertools.count()
         self._turning = False
         self._pass_start = 0

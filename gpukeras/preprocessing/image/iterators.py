@@ -56,16 +56,24 @@ class Iterator(Sequence):
         if self.seed is not None:
             np.random.seed(self.seed + self.total_batches_seen)
 
+    def _prepare_workers(self):
+        """Draws the order of the first epoch, of which worker processes get copies."""
+        if self.index_array is None:
+            self._seed_batch()
+            self._set_index_array()
+
     def __len__(self):
         return (self.n + self.batch_size - 1) // self.batch_size
 
     def __getitem__(self, idx):
         if idx >= len(self):
             raise ValueError(f"Asked to retrieve element {idx}, but the Sequence has length {len(self)}")
-        self._seed_batch()
-        self.total_batches_seen += 1
-        if self.index_array is None:
-            self._set_index_array()
+        # One thread at a time: two that both found no order would draw two.
+        with self.lock:
+            self._seed_batch()
+            self.total_batches_seen += 1
+            if self.index_array is None:
+                self._set_index_array()
         chosen = self.index_array[self.batch_size * idx : self.batch_size * (idx + 1)]
         return self._get_batches_of_transformed_samples(chosen)
 
