@@ -112,7 +112,9 @@ class _CuDNNRNN(RNN):
         return super().call(inputs, training=training, initial_state=initial_state)
 
     def _demand_constants(self):
-        raise TypeError(f"Layer {self.name}: {type(self).__name__} takes no `constants`; use `RNN` over a cell that does")
+        raise TypeError(
+            f"Layer {self.name}: {type(self).__name__} takes no `constants`; use `RNN` over a cell that does"
+        )
 
     @property
     def trainable_weights(self):

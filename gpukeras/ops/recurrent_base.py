@@ -113,16 +113,26 @@ class Steps(Op):
             found = shape[place]
         return found
 
+    def simplify(self, lowering: Any, ins: list[Any]) -> Any:
+        return _without_drops(self, lowering, ins)
+
+    def work(self, ins: Mapping[str, Spec]) -> dict[str, Spec]:
+        """Specs of the work arrays by name, for inputs by name."""
+        raise NotImplementedError
+
+    def scratch(self, ins: Sequence[Spec], outs: Sequence[Spec | None], prepared: Any) -> Sequence[Spec]:
+        return list(self.work(dict(zip(self.parts, ins, strict=True))).values())
+
     def grad(self, node: Node, dys: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
         ins = dict(zip(self.parts, node.inputs, strict=True))
         outs = dict(zip(self.results, node.outputs, strict=True))
         flowing = dict(zip(self.results, dys, strict=True))
         link = flowing.get("link")
-        given = {f"d{k}": flowing[k] for k in ("ys", "h", "c") if flowing.get(k) is not None}
+        given = {f"d{k}": dy for k in ("ys", "h", "c") if (dy := flowing.get(k)) is not None}
         found: dict[str, Tensor | None] = {}
         if given:
             named = {k: outs[k] for k in (*self.saved, "link")}
-            named |= {k: t for k, t in ins.items() if k not in ("z", "bias")} | given  # type: ignore[operator]
+            named |= {k: t for k, t in ins.items() if k not in ("z", "bias")} | given
             options = {k: v for k, v in self.__dict__.items() if k != "parts"}
             results = apply(self.backward(parts=tuple(named), **options), *named.values())
             names = [k for k in self.backward.results if k == "z" or k in named]
@@ -210,30 +220,42 @@ class StepsGrad(Op):
         named["z"] = named.get("gates", named["ys"])
         return [named[k] for k in self.results if k in named]
 
+    def simplify(self, lowering: Any, ins: list[Any]) -> Any:
+        return _without_drops(self, lowering, ins)
+
+    def work(self, ins: Mapping[str, Spec]) -> dict[str, Spec]:
+        """Specs of the work arrays by name, for inputs by name."""
+        raise NotImplementedError
+
+    def scratch(self, ins: Sequence[Spec], outs: Sequence[Spec | None], prepared: Any) -> Sequence[Spec]:
+        return list(self.work(dict(zip(self.parts, ins, strict=True))).values())
+
     def grad(self, node: Node, dys: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
         """Second derivatives, from the recurrence as a loop of ordinary operations."""
         named = dict(zip(self.parts, node.inputs, strict=True))
         forward = named["link"].node
         assert forward is not None and isinstance(forward.op, Steps)
         ins = dict(zip(forward.op.parts, forward.inputs, strict=True))
-        cots = {k: named[k] for k in ("dys", "dh", "dc") if k in named}
-        live = [
-            (y, cots[k]) for y, k in zip(forward.op.reference(ins), ("dys", "dh", "dc"), strict=False) if k in cots
-        ]
+        cots: dict[str, Tensor] = {k: named[k] for k in ("dys", "dh", "dc") if k in named}
+        live = [(y, cots[k]) for y, k in zip(forward.op.reference(ins), ("dys", "dh", "dc"), strict=False) if k in cots]
         wrt = [ins[k] for k in self.results if k in ins]
         first = gradients([y for y, _ in live], wrt, [dy for _, dy in live], leaves=list(ins.values()))
         pairs = [(g, dd) for g, dd in zip(first, dys, strict=True) if g is not None and dd is not None]
-        sources = {**{k: ins[k] for k in self.results if k in ins}, **cots}
+        sources: dict[str, Tensor] = {**{k: ins[k] for k in self.results if k in ins}, **cots}
         leaves = [*ins.values(), *cots.values()]
-        found = dict(
-            zip(
-                sources,
-                gradients([g for g, _ in pairs], list(sources.values()), [dd for _, dd in pairs], leaves=leaves),
-                strict=True,
-            )
-        )
+        second = gradients([g for g, _ in pairs], list(sources.values()), [dd for _, dd in pairs], leaves=leaves)
+        found = dict(zip(sources, second, strict=True))
         found["link"] = found.pop("z")
         return [found.get(k) for k in self.parts]
+
+
+def _without_drops(op: Steps | StepsGrad, lowering: Any, ins: list[Any]) -> Any:
+    """The operation without dropout where all factors are 1, as they are outside training."""
+    if "drops" not in op.parts or ins[op.parts.index("drops")].uniform != 1:
+        return None
+    kept = [(k, v) for k, v in zip(op.parts, ins, strict=True) if k != "drops"]
+    attributes = {**op.__dict__, "parts": tuple(k for k, _ in kept)}
+    return lowering.emit(type(op)(**attributes), [v for _, v in kept])
 
 
 # --- pieces of kernels --------------------------------------------------------------------------------------
@@ -251,7 +273,12 @@ def common_scratch(ins: Mapping[str, Spec]) -> dict[str, Spec]:
     """Work arrays every kernel asks for: copies of the small inputs, the inverted mask, room for dropout."""
     steps, samples, units, width = sizes(ins)
     dtype = ins["u"].dtype
-    found = {"u": ins["u"], "h0": ins["h0"], "row": Spec((samples, width), dtype), "work": Spec((samples, width), dtype)}
+    found = {
+        "u": ins["u"],
+        "h0": ins["h0"],
+        "row": Spec((samples, width), dtype),
+        "work": Spec((samples, width), dtype),
+    }
     if "mask" in ins:
         found["rest"] = Spec((steps, samples, 1), as_dtype("bool"))
     if "drops" in ins:
@@ -263,16 +290,8 @@ def as_contiguous(calls: Calls, x: Any, spare: Any) -> Any:
     """`x`, or its copy in `spare` when `x` is a strided view."""
     if x.flags.c_contiguous:
         return x
-    calls.copy(x, spare)
+    calls.assign(x, spare)
     return spare
-
-
-def inverted_mask(calls: Calls, mask: Any, out: Any) -> Sequence[Any]:
-    """For each step the (N, 1) flags of samples to leave as they are; None without a mask."""
-    if mask is None:
-        return [None] * 0
-    calls.call(calls.xp.logical_not, mask, out)
-    return list(out)
 
 
 class Arrays:
@@ -281,19 +300,21 @@ class Arrays:
     Arguments:
         op: the operation, which knows the names.
         b: the binding.
-        scratch: names of the work arrays.
     """
 
-    def __init__(self, op: Any, b: Binding, scratch: Sequence[str]) -> None:
+    def __init__(self, op: Steps | StepsGrad, b: Binding) -> None:
         self.ins = dict(zip(op.parts, b.ins, strict=True))
-        self.outs = dict(zip([k for k in op.results], b.outs, strict=False))
-        self.work = dict(zip(scratch, b.scratch, strict=True))
+        self.outs = dict(zip(op.results, b.outs, strict=False))
+        specs = {k: Spec(x.shape, as_dtype(x.dtype)) for k, x in self.ins.items()}
+        self.work = dict(zip(op.work(specs), b.scratch, strict=True))
         self.calls = Calls(b.xp, b.ins[0].dtype)
         self.u = as_contiguous(self.calls, self.ins["u"], self.work["u"])
         self.h0 = as_contiguous(self.calls, self.ins["h0"], self.work["h0"])
         self.mask = self.ins.get("mask")
-        self.rest = inverted_mask(self.calls, self.mask, self.work.get("rest"))
+        self.rest = self.work.get("rest")
+        if self.mask is not None:
+            self.calls.call(b.xp.logical_not, self.mask, self.rest)
 
     def rest_at(self, t: int) -> Any:
         """Flags of samples that step t passes over, or None."""
-        return self.rest[t] if self.mask is not None else None
+        return None if self.rest is None else self.rest[t]

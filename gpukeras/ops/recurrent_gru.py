@@ -55,10 +55,7 @@ class GRUSteps(Steps):
     saved = ("gates", "ys", "hus")
     reset_after: bool
 
-    def scratch(self, ins: Sequence[Spec], outs: Sequence[Spec | None], prepared: Any) -> Sequence[Spec]:
-        return list(self._work(dict(zip(self.parts, ins, strict=True))).values())
-
-    def _work(self, ins: Mapping[str, Spec]) -> dict[str, Spec]:
+    def work(self, ins: Mapping[str, Spec]) -> dict[str, Spec]:
         samples, units = sizes(ins)[1:3]
         dtype = ins["u"].dtype
         return {
@@ -69,8 +66,7 @@ class GRUSteps(Steps):
         }
 
     def bind(self, b: Binding) -> Sequence[Thunk]:
-        names = self._work({k: Spec(x.shape, x.dtype) for k, x in zip(self.parts, b.ins, strict=True)})
-        a = Arrays(self, b, list(names))
+        a = Arrays(self, b)
         c, work, outs = a.calls, a.work, a.outs
         z, h = a.ins["z"], a.h0
         product = _Products(c, a, self.reset_after)
@@ -92,7 +88,7 @@ class GRUSteps(Steps):
             c.hold(h, a.rest_at(t), y)
             h = y
         if outs["h"] is not None:
-            c.copy(h, outs["h"])
+            c.assign(h, outs["h"])
         return c
 
     def _gates(self, a: Arrays, product: _Products, source: Any, h: Any, gate: Any, hu: Any) -> None:
@@ -111,7 +107,7 @@ class GRUSteps(Steps):
         c.add(source[:, : 2 * units], recurrent, pair)
         c.activate(self.recurrent_activation, pair, pair, work["pair"])
         if self.reset_after:
-            c.copy(work["row"][:, 2 * units :], hu)
+            c.assign(work["row"][:, 2 * units :], hu)
             c.mul(reset, hu, w)
             c.add(source[:, 2 * units :], w, last)
         else:
@@ -151,10 +147,7 @@ class GRUStepsGrad(StepsGrad):
     results = ("z", "u", "h0", "rbias")
     reset_after: bool
 
-    def scratch(self, ins: Sequence[Spec], outs: Sequence[Spec | None], prepared: Any) -> Sequence[Spec]:
-        return list(self._work(dict(zip(self.parts, ins, strict=True))).values())
-
-    def _work(self, ins: Mapping[str, Spec]) -> dict[str, Spec]:
+    def work(self, ins: Mapping[str, Spec]) -> dict[str, Spec]:
         units = sizes(ins)[2]
         dtype = ins["u"].dtype
         found = {
@@ -173,26 +166,25 @@ class GRUStepsGrad(StepsGrad):
         return found
 
     def bind(self, b: Binding) -> Sequence[Thunk]:
-        names = self._work({k: Spec(x.shape, x.dtype) for k, x in zip(self.parts, b.ins, strict=True)})
-        a = Arrays(self, b, list(names))
+        a = Arrays(self, b)
         c, work, ins, outs = a.calls, a.work, a.ins, a.outs
         gates, ys = ins["gates"], ins["ys"]
         dz = work["z"] if outs["z"] is None else outs["z"]
         dh, kept, seen_work = work["states"][:3]
-        c.copy(ins["dh"], dh) if "dh" in ins else c.call(dh.fill, 0)
+        c.assign(ins["dh"], dh) if "dh" in ins else c.call(dh.fill, 0)
         product = _Products(c, a, self.reset_after)
         for t in reversed(range(len(gates))):
             if "dys" in ins:
                 c.add(dh, ins["dys"][t], dh)
             if a.mask is not None:
-                c.copy(dh, kept)
+                c.assign(dh, kept)
             seen = product.state(ys[t - 1] if t else a.h0, seen_work)
             self._step(a, product, gates[t], t, seen, dh, dz[t])
             if product.whole is not None:
                 c.mul(dh, product.whole, dh)
             c.hold(kept, a.rest_at(t), dh)
         if outs["h0"] is not None:
-            c.copy(dh, outs["h0"])
+            c.assign(dh, outs["h0"])
         if outs.get("rbias") is not None:
             c.call(c.xp.sum, work["recurrent"], axis=(0, 1), out=outs["rbias"])
         if outs["u"] is not None:
@@ -224,7 +216,7 @@ class GRUStepsGrad(StepsGrad):
             c.mul(w, slopes[:, units:], d_reset)
             c.hold(c.number(0), a.rest_at(t), dz)
             recurrent = work["recurrent"][t]
-            c.copy(dz[:, : 2 * units], recurrent[:, : 2 * units])
+            c.assign(dz[:, : 2 * units], recurrent[:, : 2 * units])
             c.mul(d_candidate, reset, recurrent[:, 2 * units :])
             product.all.backward(recurrent, w)
         else:
@@ -253,7 +245,7 @@ class GRUStepsGrad(StepsGrad):
         Product(c, a.u[:, : 2 * units], pair_drops, pair_work).kernel_gradient(
             a.h0, ins["ys"], dz[:, :, : 2 * units], pair, work["pairs"][1], work.get("all")
         )
-        c.copy(pair, du[:, : 2 * units])
+        c.assign(pair, du[:, : 2 * units])
         rows, resets = work["all"], ins["gates"][:, :, units : 2 * units]
         c.mul(resets[0], a.h0, rows[0])
         if len(rows) > 1:
@@ -261,7 +253,7 @@ class GRUStepsGrad(StepsGrad):
         if drops is not None:
             c.mul(rows, drops[-1], rows)
         c.dot(rows.reshape(-1, units).T, dz.reshape(-1, 3 * units)[:, 2 * units :], last)
-        c.copy(last, du[:, 2 * units :])
+        c.assign(last, du[:, 2 * units :])
 
 
 GRUSteps.backward = GRUStepsGrad

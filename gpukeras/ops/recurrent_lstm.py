@@ -23,10 +23,7 @@ class LSTMSteps(Steps):
     results = ("gates", "link", "ys", "h", "c", "cs", "tcs")
     saved = ("gates", "ys", "cs", "tcs")
 
-    def scratch(self, ins: Sequence[Spec], outs: Sequence[Spec | None], prepared: Any) -> Sequence[Spec]:
-        return list(self._work(dict(zip(self.parts, ins, strict=True))).values())
-
-    def _work(self, ins: Mapping[str, Spec]) -> dict[str, Spec]:
+    def work(self, ins: Mapping[str, Spec]) -> dict[str, Spec]:
         samples, units = sizes(ins)[1:3]
         return {
             **common_scratch(ins),
@@ -37,7 +34,7 @@ class LSTMSteps(Steps):
         }
 
     def bind(self, b: Binding) -> Sequence[Thunk]:
-        a = Arrays(self, b, _names(self, b))
+        a = Arrays(self, b)
         c, work, outs = a.calls, a.work, a.outs
         z, bias = a.ins["z"], a.ins.get("bias")
         h, state = a.h0, as_contiguous(c, a.ins["c0"], work["c0"])
@@ -67,7 +64,7 @@ class LSTMSteps(Steps):
             h, state = y, new
         for name, last in (("h", h), ("c", state)):
             if outs[name] is not None:
-                c.copy(last, outs[name])
+                c.assign(last, outs[name])
         return c
 
     def step(self, z: Tensor, states: Sequence[Tensor], ins: Mapping[str, Tensor]) -> list[Tensor]:
@@ -78,20 +75,13 @@ class LSTMSteps(Steps):
         return [ew.multiply(f(zo), act(c)), c]
 
 
-def _names(op: Any, b: Binding) -> list[str]:
-    return list(op._work({k: Spec(x.shape, x.dtype) for k, x in zip(op.parts, b.ins, strict=True)}))
-
-
 class LSTMStepsGrad(StepsGrad):
     """Gradient of `LSTMSteps`, from the last step to the first; the kernel's in one product over all steps."""
 
     name = "lstm_steps_grad"
     results = ("z", "u", "h0", "c0")
 
-    def scratch(self, ins: Sequence[Spec], outs: Sequence[Spec | None], prepared: Any) -> Sequence[Spec]:
-        return list(self._work(dict(zip(self.parts, ins, strict=True))).values())
-
-    def _work(self, ins: Mapping[str, Spec]) -> dict[str, Spec]:
+    def work(self, ins: Mapping[str, Spec]) -> dict[str, Spec]:
         samples, units = sizes(ins)[1:3]
         found = {
             **common_scratch(ins),
@@ -105,22 +95,22 @@ class LSTMStepsGrad(StepsGrad):
         return found
 
     def bind(self, b: Binding) -> Sequence[Thunk]:
-        a = Arrays(self, b, _names(self, b))
+        a = Arrays(self, b)
         c, work, ins, outs = a.calls, a.work, a.ins, a.outs
-        gates, cs, tcs = ins["gates"], ins["cs"], ins["tcs"]
+        gates, cs = ins["gates"], ins["cs"]
         c0 = as_contiguous(c, ins["c0"], work["c0"])
         dz = work["z"] if outs["z"] is None else outs["z"]
-        dh, dc, s, w, kept_h, kept_c = work["states"]
+        dh, dc, kept_h, kept_c = work["states"][:4]
         for d, name in ((dh, "dh"), (dc, "dc")):
-            c.copy(ins[name], d) if name in ins else c.call(d.fill, 0)
+            c.assign(ins[name], d) if name in ins else c.call(d.fill, 0)
         product = Product(c, a.u, ins.get("drops"), work.get("drops"))
         for t in reversed(range(len(gates))):
             if "dys" in ins:
                 c.add(dh, ins["dys"][t], dh)
             if a.mask is not None:
-                c.copy(dh, kept_h)
-                c.copy(dc, kept_c)
-            self._step(c, gates[t], tcs[t], cs[t - 1] if t else c0, dh, dc, dz[t], s, w, work)
+                c.assign(dh, kept_h)
+                c.assign(dc, kept_c)
+            self._step(a, t, cs[t - 1] if t else c0, dh, dc, dz[t])
             if a.mask is not None:
                 c.hold(c.number(0), a.rest_at(t), dz[t])
             product.backward(dz[t], dh)
@@ -128,7 +118,7 @@ class LSTMStepsGrad(StepsGrad):
             c.hold(kept_c, a.rest_at(t), dc)
         for name, d in (("h0", dh), ("c0", dc)):
             if outs[name] is not None:
-                c.copy(d, outs[name])
+                c.assign(d, outs[name])
         if outs["u"] is not None:
             if len(gates):
                 product.kernel_gradient(a.h0, ins["ys"], dz, outs["u"], work["du"], work.get("all"))
@@ -136,9 +126,11 @@ class LSTMStepsGrad(StepsGrad):
                 c.call(outs["u"].fill, 0)
         return c
 
-    def _step(self, c: Any, gate: Any, tc: Any, before: Any, dh: Any, dc: Any, dz: Any, s: Any, w: Any, work: Any) -> None:
+    def _step(self, a: Arrays, t: int, before: Any, dh: Any, dc: Any, dz: Any) -> None:
         """dz of one step from dh and dc; dc becomes that of the state before."""
-        units = dh.shape[1]
+        c, work, units = a.calls, a.work, dh.shape[1]
+        gate, tc = a.ins["gates"][t], a.ins["tcs"][t]
+        s, w = work["states"][4:]
         i, f, g, o = columns(gate, 4)
         di, df, dg, do = columns(dz, 4)
         c.slope(self.activation, tc, s, w)

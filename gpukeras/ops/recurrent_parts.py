@@ -79,7 +79,7 @@ class Calls(list[Thunk]):
         """Product of two matrices."""
         self.append(partial(self.xp.dot, x, w, out) if x.shape[-1] else partial(out.fill, 0))
 
-    def copy(self, x: Any, out: Any) -> None:
+    def assign(self, x: Any, out: Any) -> None:
         """out = x."""
         self.append(partial(self.xp.copyto, out, x))
 
@@ -101,7 +101,7 @@ class Calls(list[Thunk]):
 
 def _linear(c: Calls, x: Any, out: Any, work: Any) -> None:
     if out is not x:
-        c.copy(x, out)
+        c.assign(x, out)
 
 
 def _sigmoid(c: Calls, x: Any, out: Any, work: Any) -> None:
@@ -215,7 +215,7 @@ _SLOPE: dict[str, Callable[[Calls, Any, Any, Any], None]] = {
     "selu": _selu_slope,
     "softplus": _softplus_slope,
     "softsign": _softsign_slope,
-    "exponential": lambda c, y, out, work: c.copy(y, out),
+    "exponential": lambda c, y, out, work: c.assign(y, out),
 }
 
 
@@ -254,7 +254,7 @@ class Product:
         else:
             c.mul(h, self.drops, self.masked)
             c.call(c.xp.matmul, self.masked, self.kernels, self.parts)
-            c.copy(self.parts, _gates_first(out, self.gates))
+            c.assign(self.parts, _gates_first(out, self.gates))
 
     def backward(self, dz: Any, dh: Any) -> None:
         """dh (N, U) from the gradient dz (N, G * U) of the product."""
@@ -264,7 +264,7 @@ class Product:
             if self.drops is not None:
                 c.mul(dh, self.drops[0], dh)
             return
-        c.copy(_gates_first(dz, self.gates), self.parts)
+        c.assign(_gates_first(dz, self.gates), self.parts)
         c.call(c.xp.matmul, self.parts, self.kernels.transpose(0, 2, 1), self.masked)
         c.mul(self.masked, self.drops, self.masked)
         c.add(self.masked[0], self.masked[1], dh)
@@ -298,7 +298,7 @@ class Product:
             part = work.reshape(-1)[: units * units].reshape(units, units)
             columns = slice(g * units, (g + 1) * units)
             c.dot(rows.T, flat[:, columns], part)
-            c.copy(part, du[:, columns])
+            c.assign(part, du[:, columns])
 
 
 def kernel_gradient(c: Calls, h0: Any, ys: Any, dz: Any, du: Any, work: Any) -> None:

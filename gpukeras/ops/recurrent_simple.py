@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ..graph.op import Binding, Spec, Thunk
 from ..graph.tensor import Tensor
@@ -19,16 +18,12 @@ class SimpleRNNSteps(Steps):
     results = ("ys", "link", "h")
     saved = ("ys",)
 
-    def scratch(self, ins: Sequence[Spec], outs: Sequence[Spec | None], prepared: Any) -> Sequence[Spec]:
-        return list(self._work(dict(zip(self.parts, ins, strict=True))).values())
-
-    def _work(self, ins: Mapping[str, Spec]) -> dict[str, Spec]:
+    def work(self, ins: Mapping[str, Spec]) -> dict[str, Spec]:
         samples, units = sizes(ins)[1:3]
         return {**common_scratch(ins), "states": Spec((2, samples, units), ins["u"].dtype)}
 
     def bind(self, b: Binding) -> Sequence[Thunk]:
-        names = self._work({k: Spec(x.shape, x.dtype) for k, x in zip(self.parts, b.ins, strict=True)})
-        a = Arrays(self, b, list(names))
+        a = Arrays(self, b)
         c, work, outs = a.calls, a.work, a.outs
         z, bias, h = a.ins["z"], a.ins.get("bias"), a.h0
         product = Product(c, a.u, a.ins.get("drops"), work.get("drops"))
@@ -42,7 +37,7 @@ class SimpleRNNSteps(Steps):
             c.hold(h, a.rest_at(t), y)
             h = y
         if outs["h"] is not None:
-            c.copy(h, outs["h"])
+            c.assign(h, outs["h"])
         return c
 
     def step(self, z: Tensor, states: Sequence[Tensor], ins: Mapping[str, Tensor]) -> list[Tensor]:
@@ -55,10 +50,7 @@ class SimpleRNNStepsGrad(StepsGrad):
     name = "simple_rnn_steps_grad"
     results = ("z", "u", "h0")
 
-    def scratch(self, ins: Sequence[Spec], outs: Sequence[Spec | None], prepared: Any) -> Sequence[Spec]:
-        return list(self._work(dict(zip(self.parts, ins, strict=True))).values())
-
-    def _work(self, ins: Mapping[str, Spec]) -> dict[str, Spec]:
+    def work(self, ins: Mapping[str, Spec]) -> dict[str, Spec]:
         found = {
             **common_scratch(ins),
             "z": ins["ys"],
@@ -70,19 +62,18 @@ class SimpleRNNStepsGrad(StepsGrad):
         return found
 
     def bind(self, b: Binding) -> Sequence[Thunk]:
-        names = self._work({k: Spec(x.shape, x.dtype) for k, x in zip(self.parts, b.ins, strict=True)})
-        a = Arrays(self, b, list(names))
+        a = Arrays(self, b)
         c, work, ins, outs = a.calls, a.work, a.ins, a.outs
         ys = ins["ys"]
         dz = work["z"] if outs["z"] is None else outs["z"]
         dh, kept = work["states"]
-        c.copy(ins["dh"], dh) if "dh" in ins else c.call(dh.fill, 0)
+        c.assign(ins["dh"], dh) if "dh" in ins else c.call(dh.fill, 0)
         product = Product(c, a.u, ins.get("drops"), work.get("drops"))
         for t in reversed(range(len(ys))):
             if "dys" in ins:
                 c.add(dh, ins["dys"][t], dh)
             if a.mask is not None:
-                c.copy(dh, kept)
+                c.assign(dh, kept)
             c.slope(self.activation, ys[t], dz[t], work["work"])
             c.mul(dz[t], dh, dz[t])
             if a.mask is not None:
@@ -90,7 +81,7 @@ class SimpleRNNStepsGrad(StepsGrad):
             product.backward(dz[t], dh)
             c.hold(kept, a.rest_at(t), dh)
         if outs["h0"] is not None:
-            c.copy(dh, outs["h0"])
+            c.assign(dh, outs["h0"])
         if outs["u"] is not None:
             if len(ys):
                 product.kernel_gradient(a.h0, ys, dz, outs["u"], work["du"], work.get("all"))
