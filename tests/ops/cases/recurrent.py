@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gpukeras import ops
+from gpukeras.graph.gradient import gradients
 from tests.ops.harness import Case, exactly, normal, uniform
 
 N, T, C, U = 2, 4, 3, 2
@@ -175,6 +176,30 @@ def _dropout_cases() -> list[Case]:
     return found
 
 
+def _kernel_gradient(case: Case) -> Case:
+    """The gradient of the sum of all outputs with respect to the recurrent kernel, against differences of the loop."""
+
+    def call(*t: Any) -> Any:
+        return gradients([ops.sum(y) for y in case.call(*t)], [t[2]])[0]
+
+    def oracle(*arrays: np.ndarray) -> np.ndarray:
+        out = np.empty(arrays[2].shape)
+        for index in np.ndindex(*out.shape):
+            sides = []
+            for step in (1e-5, -1e-5):
+                u = arrays[2].copy()
+                u[index] += step
+                sides.append(sum(v.sum() for v in case.expected([*arrays[:2], u, *arrays[3:]])))
+            out[index] = (sides[0] - sides[1]) / 2e-5
+        return out
+
+    return replace(
+        case, label=f"{case.label}, gradient", call=call, oracle=oracle, dtypes=("float64",), wrt=(),
+        tol={"float64": (1e-7, 1e-8)}, why="the oracle is a difference quotient",
+    )  # fmt: skip
+
+
+_SECOND: dict[str, Any] = {"second": True, "unknown": False, "dtypes": ("float64",)}
 _SMALL = {"float16": (1e-2, 4e-3)}
 
 _RECURRENT = ("sigmoid", "hard_sigmoid", "linear", "relu", "softsign")
@@ -194,10 +219,13 @@ CASES = [
     *[_simple_case("tanh", b, m) for b, m in ((True, False), (False, True), (True, True))],
     *_dropout_cases(),
     # second derivatives go through the loop that the recurrence is written out as
-    replace(_lstm_case("tanh", "sigmoid", False, True), label="lstm second", second=True, unknown=False, dtypes=("float64",)),
-    replace(_gru_case("tanh", "sigmoid", False, True, True), label="gru second", second=True, unknown=False, dtypes=("float64",)),
-    replace(_gru_case("softplus", "sigmoid", True), label="gru after second", second=True, unknown=False, dtypes=("float64",)),
-    replace(_simple_case("tanh", False, True), label="simple_rnn second", second=True, unknown=False, dtypes=("float64",)),
+    replace(_lstm_case("tanh", "sigmoid", False, True), label="lstm second", **_SECOND),
+    replace(_gru_case("tanh", "sigmoid", False, True, True), label="gru second", **_SECOND),
+    replace(_gru_case("softplus", "sigmoid", True), label="gru after second", **_SECOND),
+    replace(_simple_case("tanh", False, True), label="simple_rnn second", **_SECOND),
+    _kernel_gradient(_lstm_case("tanh", "sigmoid", True, True)),
+    _kernel_gradient(_gru_case("tanh", "sigmoid", True, False, True)),
+    _kernel_gradient(_simple_case("tanh", True, True)),
     replace(
         _lstm_case("tanh", "sigmoid"), label="lstm half", dtypes=("float16",), wrt=(), tol=_SMALL,
         why="inputs rounded to float16 pass through sums of three or two terms each at four steps",
