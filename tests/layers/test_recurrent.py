@@ -8,7 +8,7 @@ import pytest
 from gpukeras import backend as K
 from gpukeras import layers, regularizers
 from gpukeras.layers import GRU, LSTM, RNN, GRUCell, Input, LSTMCell, Masking, SimpleRNN, SimpleRNNCell, StackedRNNCells
-from gpukeras.models import Model, Sequential, load_model
+from gpukeras.models import Model, Sequential, load_model, model_from_json
 from gpukeras.utils import CustomObjectScope
 from gpukeras.utils.test_utils import layer_test
 
@@ -227,6 +227,25 @@ def test_model_with_given_states_is_rebuilt_and_nested(cls):
     np.testing.assert_array_equal(again.predict(values), model.predict(values))
     inputs = [Input((5, 4)), *[Input((2,)) for _ in range(count)]]
     np.testing.assert_array_equal(Model(inputs, model(inputs)).predict(values), model.predict(values))
+
+
+def test_states_given_as_arrays_are_saved_with_the_model():
+    x, values = Input((5, 4)), [RNG.randn(3, 2), RNG.randn(3, 2)]
+    model = Model(x, LSTM(2)(x, initial_state=values))
+    again = model_from_json(model.to_json())
+    again.set_weights(model.get_weights())
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+@THREE
+def test_stateful_layer_with_given_states_keeps_its_last_ones(cls):
+    inputs = Input(batch_shape=(3, 5, 4))
+    layer = cls(2, stateful=True)
+    given = [Input(batch_shape=(3, 2)) for _ in range(2 if cls is LSTM else 1)]
+    model = Model([inputs, *given], layer(inputs, initial_state=given))
+    y = model.predict([X] + [np.ones((3, 2))] * len(given), batch_size=3)
+    np.testing.assert_array_equal(K.get_value(layer.states[0]), y)
+    assert len(model.updates) == len(given)
 
 
 @THREE
