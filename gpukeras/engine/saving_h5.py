@@ -236,7 +236,9 @@ def load_weights_from_hdf5_group_by_name(f, layers, skip_mismatch=False, reshape
             except _Mismatch as mismatch:
                 if not skip_mismatch:
                     raise ValueError(str(mismatch)) from None
-                warnings.warn("Skipping loading of layer '%s' due to mismatch: %s" % (name, mismatch), stacklevel=3)
+                warnings.warn(
+                    "Skipping loading of layer '%s' due to mismatch of its weights: %s" % (name, mismatch), stacklevel=3
+                )
     _assign(pairs)
 
 
