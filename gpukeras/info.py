@@ -11,7 +11,7 @@ from .runtime.device import cupy_or_reason
 
 # Distributions worth a line, required ones first; the others switch on optional features.
 _REQUIRED = ["numpy", "h5py", "pyyaml"]
-_OPTIONAL = ["scipy", "pillow", "pandas", "scikit-learn", "pydot", "requests"]
+_OPTIONAL = ["scipy", "pillow", "pandas", "scikit-learn", "pydot", "matplotlib", "tensorboard", "requests"]
 _CUDA = ["cupy-cuda12x", "cupy-cuda13x"]
 
 

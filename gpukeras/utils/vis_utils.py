@@ -137,7 +137,7 @@ def plot_history(history, to_file=None, metrics=None):
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError("plot_history needs matplotlib: pip install matplotlib") from None
+        raise ImportError('plot_history needs matplotlib: pip install "gpukeras[plot]"') from None
     values = getattr(history, "history", history)
     numbers = getattr(history, "epoch", None)
     if metrics is None:
