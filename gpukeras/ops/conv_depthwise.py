@@ -118,11 +118,11 @@ def input_gradient(xp: Any, g: Geometry, dy: Any, w: Any, out: Any, work: Sequen
         if straight:
             continue
         inner = target[g.interior]
-        if g.f == 1:
-            thunks.append(partial(xp.copyto, out[samples], inner, "same_kind"))
-        else:  # the copies of a channel add up
-            inner = inner.reshape(*inner.shape[:-1], g.groups, g.f)
-            thunks.append(partial(xp.sum, inner, -1, out.dtype if out.dtype == padded.dtype else None, out[samples]))
+        if g.f > 1:  # the copies of a channel add up
+            parts = inner.reshape(*inner.shape[:-1], g.groups, g.f)
+            inner = parts[..., 0]
+            thunks += [partial(xp.add, inner, parts[..., m], inner) for m in range(1, g.f)]
+        thunks.append(partial(xp.copyto, out[samples], inner, "same_kind"))
     return thunks
 
 
