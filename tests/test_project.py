@@ -154,11 +154,11 @@ def test_public_names_have_docstrings():
 
 # Complete by now; a later part of the work adds its modules here.
 COMPLETE = """
-    activations backend.common callbacks constraints datasets engine initializers layers.advanced_activations layers.core
-    layers.embeddings layers.merge layers.noise layers.normalization legacy.layers losses metrics models objectives
-    optimizers
-    preprocessing.image preprocessing.sequence preprocessing.text regularizers utils.conv_utils utils.data_utils utils.generic_utils utils.io_utils utils.layer_utils
-    utils.np_utils utils.vis_utils wrappers.scikit_learn
+    activations backend.common callbacks constraints datasets engine initializers layers.advanced_activations
+    layers.core layers.embeddings layers.merge layers.noise layers.normalization legacy.layers losses metrics models
+    objectives optimizers preprocessing.image preprocessing.sequence preprocessing.text regularizers utils.conv_utils
+    utils.data_utils utils.generic_utils utils.io_utils utils.layer_utils utils.np_utils utils.vis_utils
+    wrappers.scikit_learn
 """.split()
 
 
