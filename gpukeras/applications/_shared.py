@@ -4,9 +4,6 @@ import os
 import warnings
 from collections import namedtuple
 
-# Heights and widths the mobile networks have ImageNet weights for.
-_MOBILE_SIZES = (96, 128, 160, 192, 224)
-
 Modules = namedtuple("Modules", "backend layers models utils")
 Modules.__doc__ = "The four modules a model is built with; callers may hand in others of the same interface."
 
@@ -244,17 +241,18 @@ def correct_pad(b, x, kernel_size):
     return tuple((half - (1 if side is None or side % 2 == 0 else 0), half) for side in sides)
 
 
-def mobile_input(b, alpha, alphas, depth_multiplier):
+def mobile_input(b, alpha, alphas, sizes, depth_multiplier):
     """Input of the mobile networks, whose ImageNet weights come for several widths and sizes.
 
     Arguments:
         b: `Build`.
         alpha: float, factor on the number of filters.
         alphas: the factors that have ImageNet weights.
+        sizes: the heights and widths that do.
         depth_multiplier: int; the ImageNet weights need 1.
 
     Returns:
-        Pair: the input tensor; the size that names the model, int or None.
+        The input tensor; the height, which names the model, int or None; the size that names the weights.
 
     Raises:
         ValueError: when there are no ImageNet weights for these.
@@ -264,22 +262,23 @@ def mobile_input(b, alpha, alphas, depth_multiplier):
     default = 224
     if shape is not None and len(shape) == 3:
         rows, cols = tuple(shape)[1:] if first else tuple(shape)[:2]
-        if rows == cols and rows in _MOBILE_SIZES:
+        if rows == cols and rows in sizes:
             default = rows
     x = b.input(default, 32, fixed=b.include_top)
     rows, cols = b.input_shape[1:] if first else b.input_shape[:2]
     if b.weights != "imagenet":
-        return x, rows
+        return x, rows, rows
     if depth_multiplier != 1:
         raise ValueError(f"{b.name}: the ImageNet weights need depth_multiplier=1, got {depth_multiplier!r}")
     if alpha not in alphas:
         known = ", ".join(str(a) for a in sorted(alphas))
         raise ValueError(f"{b.name}: there are ImageNet weights for alpha in {known}; got {alpha!r}; use weights=None")
-    if rows != cols or rows not in _MOBILE_SIZES:
+    if rows == cols and rows in sizes:
+        return x, rows, rows
+    if rows is not None or cols is not None:
         warnings.warn(
-            f"{b.name}: ImageNet weights were trained for images of {_MOBILE_SIZES} pixels, not for "
+            f"{b.name}: there are ImageNet weights for square images of {', '.join(map(str, sizes))} pixels, not for "
             f"input_shape={b.input_shape}; those for 224 are loaded",
             stacklevel=3,
         )
-        rows = 224
-    return x, rows
+    return x, rows, 224

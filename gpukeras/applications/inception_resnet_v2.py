@@ -1,5 +1,6 @@
 """Inception-ResNet v2 (C. Szegedy et al.: Inception-v4, Inception-ResNet and the Impact of Residual ..., 2016)."""
 
+from ..layers.lambda_layer import NAMED_FUNCTIONS
 from . import imagenet_utils
 from ._shared import Build
 from .imagenet_utils import decode_predictions
@@ -100,8 +101,21 @@ def _branches_8(b, x):
     return [one, _conv(b, _conv(b, _conv(b, x, 192, 1), 224, (1, 3)), 256, (3, 1))]
 
 
-def _scaled_sum(inputs, scale):
+def inception_resnet_scaled_sum(inputs, scale):
+    """What the Lambda layers compute.
+
+    Arguments:
+        inputs: list of two tensors of one shape.
+        scale: float.
+
+    Returns:
+        Tensor: the first plus `scale` times the second.
+    """
     return inputs[0] + inputs[1] * scale
+
+
+# Saved models name the function, so that they load on any machine and any version of Python.
+NAMED_FUNCTIONS[inception_resnet_scaled_sum.__name__] = inception_resnet_scaled_sum
 
 
 def _residual(b, x, branches, scale, name, activation="relu"):
@@ -110,7 +124,9 @@ def _residual(b, x, branches, scale, name, activation="relu"):
     shape = b.m.backend.int_shape(x)
     mixed = layers.Concatenate(axis=b.axis, name=name + "_mixed")(branches(b, x))
     up = layers.Conv2D(shape[b.axis], 1, padding="same", name=name + "_conv")(mixed)
-    x = layers.Lambda(_scaled_sum, output_shape=shape[1:], arguments={"scale": scale}, name=name)([x, up])
+    x = layers.Lambda(inception_resnet_scaled_sum, output_shape=shape[1:], arguments={"scale": scale}, name=name)(
+        [x, up]
+    )
     return x if activation is None else layers.Activation(activation, name=name + "_ac")(x)
 
 

@@ -1,13 +1,16 @@
 """MobileNet (A. G. Howard et al.: MobileNets: Efficient Convolutional Neural Networks for Mobile Vision, 2017)."""
 
+from .. import backend as K
+from ..layers import DepthwiseConv2D
 from . import imagenet_utils
 from ._shared import Build, mobile_input
 from .imagenet_utils import decode_predictions
 
-__all__ = ["MobileNet", "decode_predictions", "preprocess_input"]
+__all__ = ["DepthwiseConv2D", "MobileNet", "decode_predictions", "preprocess_input", "relu6"]
 
 _ORIGIN = "https://github.com/fchollet/deep-learning-models/releases/download/v0.6/"
 _ALPHAS = {0.25: "2_5", 0.50: "5_0", 0.75: "7_5", 1.0: "1_0"}
+_SIZES = (128, 160, 192, 224)
 # Filters and stride of each pair of a depthwise and a 1x1 convolution.
 _BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),) * 5, (1024, 2), (1024, 1))
 
@@ -23,6 +26,18 @@ def preprocess_input(x, **kwargs):
         Array or tensor of the same shape.
     """
     return imagenet_utils.preprocess_input(x, mode="tf", **kwargs)
+
+
+def relu6(x):
+    """ReLU cut off at 6; models saved by Keras before 2.2 name it, and `DepthwiseConv2D`, as custom objects.
+
+    Arguments:
+        x: tensor.
+
+    Returns:
+        Tensor.
+    """
+    return K.relu(x, max_value=6)
 
 
 def MobileNet(
@@ -59,7 +74,7 @@ def MobileNet(
         ValueError: when an argument, or the combination of them, is not possible.
     """
     b = Build("MobileNet", include_top, weights, input_tensor, input_shape, pooling, classes, kwargs)
-    x, rows = mobile_input(b, alpha, _ALPHAS, depth_multiplier)
+    x, rows, size = mobile_input(b, alpha, _ALPHAS, _SIZES, depth_multiplier)
     layers = b.layers
     x = layers.ZeroPadding2D(((0, 1), (0, 1)), name="conv1_pad")(x)
     x = layers.Conv2D(int(32 * alpha), (3, 3), strides=(2, 2), use_bias=False, name="conv1")(x)
@@ -78,7 +93,7 @@ def MobileNet(
         x = b.pool(x)
     model = b.model("mobilenet_%0.2f_%s" % (alpha, rows), x)
     suffix = "" if b.include_top else "_no_top"
-    return b.load(model, f"{_ORIGIN}mobilenet_{_ALPHAS.get(alpha)}_{rows}_tf{suffix}.h5")
+    return b.load(model, f"{_ORIGIN}mobilenet_{_ALPHAS.get(alpha)}_{size}_tf{suffix}.h5")
 
 
 def _normalize(b, x, name):

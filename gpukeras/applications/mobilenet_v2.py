@@ -8,6 +8,7 @@ __all__ = ["MobileNetV2", "decode_predictions", "preprocess_input"]
 
 _ORIGIN = "https://github.com/JonathanCMitchell/mobilenet_v2_keras/releases/download/v1.1/"
 _ALPHAS = {alpha: str(alpha) for alpha in (0.35, 0.50, 0.75, 1.0, 1.3, 1.4)}
+_SIZES = (96, 128, 160, 192, 224)
 # Filters, blocks and first stride of each stage; all but the first stage widen their input six times.
 _STAGES = ((16, 1, 1), (24, 2, 2), (32, 3, 2), (64, 4, 2), (96, 3, 1), (160, 3, 2), (320, 1, 1))
 
@@ -57,7 +58,7 @@ def MobileNetV2(
         ValueError: when an argument, or the combination of them, is not possible.
     """
     b = Build("MobileNetV2", include_top, weights, input_tensor, input_shape, pooling, classes, kwargs)
-    x, rows = mobile_input(b, alpha, _ALPHAS, depth_multiplier)
+    x, rows, size = mobile_input(b, alpha, _ALPHAS, _SIZES, depth_multiplier)
     layers = b.layers
     x = layers.ZeroPadding2D(correct_pad(b, x, 3), name="Conv1_pad")(x)
     x = layers.Conv2D(_rounded(32 * alpha), (3, 3), strides=(2, 2), use_bias=False, name="Conv1")(x)
@@ -76,7 +77,7 @@ def MobileNetV2(
         x = b.pool(x)
     model = b.model("mobilenetv2_%0.2f_%s" % (alpha, rows), x)
     suffix = "" if b.include_top else "_no_top"
-    file_name = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{_ALPHAS.get(alpha)}_{rows}{suffix}.h5"
+    file_name = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{_ALPHAS.get(alpha)}_{size}{suffix}.h5"
     return b.load(model, _ORIGIN + file_name)
 
 

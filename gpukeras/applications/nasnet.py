@@ -7,7 +7,11 @@ from .imagenet_utils import decode_predictions
 __all__ = ["NASNet", "NASNetLarge", "NASNetMobile", "decode_predictions", "preprocess_input"]
 
 _ORIGIN = "https://github.com/titu1994/Keras-NASNet/releases/download/v1.2/"
-_HASHES = {}
+# By the size the network was designed for: names and MD5 of the weights with the top and without it.
+_FILES = {
+    331: (("large", "11577c9a518f0070763c2b964a382f17"), ("large-no-top", "d81d89dc07e6e56530c4e77faddd61b5")),
+    224: (("mobile", "020fb642bf7360b370c678b08e0adf61"), ("mobile-no-top", "1ed92395b5b598bdda52abe5c0dbfd63")),
+}
 
 
 def preprocess_input(x, **kwargs):
@@ -68,7 +72,7 @@ def NASNet(
             f"NASNet: `penultimate_filters` must be a multiple of {unit} (24 * filter_multiplier ** 2), "
             f"got {penultimate_filters}"
         )
-    if weights == "imagenet" and default_size not in _HASHES:
+    if weights == "imagenet" and default_size not in _FILES:
         raise ValueError("NASNet: only NASNetLarge and NASNetMobile have ImageNet weights; use weights=None")
     x = b.input(default_size or 331, 32, fixed=b.include_top)
     x = _Cells(b, filter_multiplier, skip_reduction).stack(x, penultimate_filters // 24, num_blocks, stem_block_filters)
@@ -81,8 +85,8 @@ def NASNet(
     model = b.model("NASNet", x)
     if weights != "imagenet":
         return b.load(model, None)
-    file_name, file_hash = _HASHES[default_size][0 if b.include_top else 1]
-    return b.load(model, _ORIGIN + file_name, file_hash, file_name=file_name)
+    variant, file_hash = _FILES[default_size][0 if b.include_top else 1]
+    return b.load(model, f"{_ORIGIN}NASNet-{variant}.h5", file_hash, f"nasnet_{variant.replace('-', '_')}.h5")
 
 
 def NASNetLarge(
@@ -144,6 +148,7 @@ class _Cells:
     def __init__(self, b, multiplier, skip_reduction):
         self.b = b
         self.layers = b.layers
+        self.scope = b.m.backend.name_scope
         self.multiplier = multiplier
         self.skip_reduction = skip_reduction
 
@@ -162,7 +167,7 @@ class _Cells:
         stem = x
         x = self.reduction(x, None, filters // m**2, "stem_1")
         x, p = self.reduction(x, stem, filters // m, "stem_2", p_is_larger=True), x
-        # The cell after a reduction reads one tensor of twice its size.
+        # The first cell after a reduction reads a tensor of twice its size.
         larger = True
         for run in range(3):
             first = run * count
@@ -186,47 +191,52 @@ class _Cells:
     def separable(self, x, filters, size, name, strides=1):
         """ReLU, separable convolution, normalisation; twice."""
         layers = self.layers
-        x = layers.Activation("relu")(x)
-        if strides == 2:
-            x = layers.ZeroPadding2D(correct_pad(self.b, x, size), name=f"separable_conv_1_pad_{name}")(x)
-        for i in (1, 2):
-            if i == 2:
-                x = layers.Activation("relu")(x)
-            halving = i == 1 and strides == 2
-            x = layers.SeparableConv2D(
-                filters,
-                (size, size),
-                strides=(2, 2) if halving else (1, 1),
-                name=f"separable_conv_{i}_{name}",
-                padding="valid" if halving else "same",
-                use_bias=False,
-            )(x)
-            x = self.normalize(x, f"separable_conv_{i}_bn_{name}")
+        with self.scope(f"separable_conv_block_{name}"):
+            x = layers.Activation("relu")(x)
+            if strides == 2:
+                x = layers.ZeroPadding2D(correct_pad(self.b, x, size), name=f"separable_conv_1_pad_{name}")(x)
+            for i in (1, 2):
+                if i == 2:
+                    x = layers.Activation("relu")(x)
+                halving = i == 1 and strides == 2
+                x = layers.SeparableConv2D(
+                    filters,
+                    (size, size),
+                    strides=(2, 2) if halving else (1, 1),
+                    name=f"separable_conv_{i}_{name}",
+                    padding="valid" if halving else "same",
+                    use_bias=False,
+                )(x)
+                x = self.normalize(x, f"separable_conv_{i}_bn_{name}")
         return x
 
     def adjust(self, p, x, filters, name, p_is_larger):
         """Brings `p` to the size of `x` and to `filters` channels."""
-        layers = self.layers
-        if p is None:
-            return x
-        if p_is_larger:
-            p = layers.Activation("relu", name=f"adjust_relu_1_{name}")(p)
-            # Every second pixel, from the first and from the second on: half of the channels from each.
-            even = layers.AveragePooling2D((1, 1), strides=(2, 2), padding="valid", name=f"adjust_avg_pool_1_{name}")(p)
-            even = self.convolution(even, filters // 2, f"adjust_conv_1_{name}")
-            odd = layers.ZeroPadding2D(padding=((0, 1), (0, 1)))(p)
-            odd = layers.Cropping2D(cropping=((1, 0), (1, 0)))(odd)
-            odd = layers.AveragePooling2D((1, 1), strides=(2, 2), padding="valid", name=f"adjust_avg_pool_2_{name}")(
-                odd
-            )
-            odd = self.convolution(odd, filters // 2, f"adjust_conv_2_{name}")
-            p = layers.concatenate([even, odd], axis=self.b.last_axis)
-            return self.normalize(p, f"adjust_bn_{name}")
-        if self.b.m.backend.int_shape(p)[self.b.last_axis] != filters:
-            p = layers.Activation("relu")(p)
-            p = self.convolution(p, filters, f"adjust_conv_projection_{name}")
-            return self.normalize(p, f"adjust_bn_{name}")
+        with self.scope("adjust_block"):
+            if p is None:
+                return x
+            if p_is_larger:
+                with self.scope(f"adjust_reduction_block_{name}"):
+                    return self.adjust_by_reduction(p, filters, name)
+            if self.b.m.backend.int_shape(p)[self.b.last_axis] != filters:
+                with self.scope(f"adjust_projection_block_{name}"):
+                    p = self.layers.Activation("relu")(p)
+                    p = self.convolution(p, filters, f"adjust_conv_projection_{name}")
+                    return self.normalize(p, f"adjust_bn_{name}")
         return p
+
+    def adjust_by_reduction(self, p, filters, name):
+        """Every second pixel, from the first and from the second on: half of the channels from each."""
+        layers = self.layers
+        p = layers.Activation("relu", name=f"adjust_relu_1_{name}")(p)
+        even = layers.AveragePooling2D((1, 1), strides=(2, 2), padding="valid", name=f"adjust_avg_pool_1_{name}")(p)
+        even = self.convolution(even, filters // 2, f"adjust_conv_1_{name}")
+        odd = layers.ZeroPadding2D(padding=((0, 1), (0, 1)))(p)
+        odd = layers.Cropping2D(cropping=((1, 0), (1, 0)))(odd)
+        odd = layers.AveragePooling2D((1, 1), strides=(2, 2), padding="valid", name=f"adjust_avg_pool_2_{name}")(odd)
+        odd = self.convolution(odd, filters // 2, f"adjust_conv_2_{name}")
+        p = layers.concatenate([even, odd], axis=self.b.last_axis)
+        return self.normalize(p, f"adjust_bn_{name}")
 
     def pool(self, kind, x, name, strides=1):
         layer = self.layers.MaxPooling2D if kind == "max" else self.layers.AveragePooling2D
@@ -235,47 +245,63 @@ class _Cells:
 
     def normal(self, x, p, filters, name, p_is_larger):
         """A normal cell: size and channels stay; six tensors side by side."""
+        with self.scope(f"normal_A_block_{name}"):
+            p = self.adjust(p, x, filters, name, p_is_larger)
+            h = self.layers.Activation("relu")(x)
+            h = self.convolution(h, filters, f"normal_conv_1_{name}")
+            h = self.normalize(h, f"normal_bn_1_{name}")
+            parts = self.normal_parts(h, p, filters, name)
+            return self.layers.concatenate([p, *parts], axis=self.b.last_axis, name=f"normal_concat_{name}")
+
+    def normal_parts(self, h, p, filters, name):
         add = self.layers.add
-        p = self.adjust(p, x, filters, name, p_is_larger)
-        h = self.layers.Activation("relu")(x)
-        h = self.convolution(h, filters, f"normal_conv_1_{name}")
-        h = self.normalize(h, f"normal_bn_1_{name}")
-        left = self.separable(h, filters, 5, f"normal_left1_{name}")
-        right = self.separable(p, filters, 3, f"normal_right1_{name}")
-        parts = [add([left, right], name=f"normal_add_1_{name}")]
-        left = self.separable(p, filters, 5, f"normal_left2_{name}")
-        right = self.separable(p, filters, 3, f"normal_right2_{name}")
-        parts.append(add([left, right], name=f"normal_add_2_{name}"))
-        left = self.pool("mean", h, f"normal_left3_{name}")
-        parts.append(add([left, p], name=f"normal_add_3_{name}"))
-        left = self.pool("mean", p, f"normal_left4_{name}")
-        right = self.pool("mean", p, f"normal_right4_{name}")
-        parts.append(add([left, right], name=f"normal_add_4_{name}"))
-        left = self.separable(h, filters, 3, f"normal_left5_{name}")
-        parts.append(add([left, h], name=f"normal_add_5_{name}"))
-        return self.layers.concatenate([p, *parts], axis=self.b.last_axis, name=f"normal_concat_{name}")
+        with self.scope("block_1"):
+            left = self.separable(h, filters, 5, f"normal_left1_{name}")
+            right = self.separable(p, filters, 3, f"normal_right1_{name}")
+            x1 = add([left, right], name=f"normal_add_1_{name}")
+        with self.scope("block_2"):
+            left = self.separable(p, filters, 5, f"normal_left2_{name}")
+            right = self.separable(p, filters, 3, f"normal_right2_{name}")
+            x2 = add([left, right], name=f"normal_add_2_{name}")
+        with self.scope("block_3"):
+            x3 = add([self.pool("mean", h, f"normal_left3_{name}"), p], name=f"normal_add_3_{name}")
+        with self.scope("block_4"):
+            left = self.pool("mean", p, f"normal_left4_{name}")
+            right = self.pool("mean", p, f"normal_right4_{name}")
+            x4 = add([left, right], name=f"normal_add_4_{name}")
+        with self.scope("block_5"):
+            x5 = add([self.separable(h, filters, 3, f"normal_left5_{name}"), h], name=f"normal_add_5_{name}")
+        return [x1, x2, x3, x4, x5]
 
     def reduction(self, x, p, filters, name, p_is_larger=False):
         """A reduction cell: halves the size; four tensors side by side."""
+        with self.scope(f"reduction_A_block_{name}"):
+            p = self.adjust(p, x, filters, name, p_is_larger)
+            h = self.layers.Activation("relu")(x)
+            h = self.convolution(h, filters, f"reduction_conv_1_{name}")
+            h = self.normalize(h, f"reduction_bn_1_{name}")
+            padded = self.layers.ZeroPadding2D(correct_pad(self.b, h, 3), name=f"reduction_pad_1_{name}")(h)
+            parts = self.reduction_parts(h, p, padded, filters, name)
+            return self.layers.concatenate(parts, axis=self.b.last_axis, name=f"reduction_concat_{name}")
+
+    def reduction_parts(self, h, p, padded, filters, name):
         add = self.layers.add
-        p = self.adjust(p, x, filters, name, p_is_larger)
-        h = self.layers.Activation("relu")(x)
-        h = self.convolution(h, filters, f"reduction_conv_1_{name}")
-        h = self.normalize(h, f"reduction_bn_1_{name}")
-        # The first cell has only one tensor to read: as it came, not after the convolution.
-        p = x if p is None else p
-        padded = self.layers.ZeroPadding2D(correct_pad(self.b, h, 3), name=f"reduction_pad_1_{name}")(h)
-        left = self.separable(h, filters, 5, f"reduction_left1_{name}", strides=2)
-        right = self.separable(p, filters, 7, f"reduction_right1_{name}", strides=2)
-        x1 = add([left, right], name=f"reduction_add_1_{name}")
-        left = self.pool("max", padded, f"reduction_left2_{name}", strides=2)
-        right = self.separable(p, filters, 7, f"reduction_right2_{name}", strides=2)
-        x2 = add([left, right], name=f"reduction_add_2_{name}")
-        left = self.pool("mean", padded, f"reduction_left3_{name}", strides=2)
-        right = self.separable(p, filters, 5, f"reduction_right3_{name}", strides=2)
-        x3 = add([left, right], name=f"reduction_add3_{name}")
-        x4 = add([x2, self.pool("mean", x1, f"reduction_left4_{name}")])
-        left = self.separable(x1, filters, 3, f"reduction_left4_{name}")
-        right = self.pool("max", padded, f"reduction_right5_{name}", strides=2)
-        x5 = add([left, right], name=f"reduction_add4_{name}")
-        return self.layers.concatenate([x2, x3, x4, x5], axis=self.b.last_axis, name=f"reduction_concat_{name}")
+        with self.scope("block_1"):
+            left = self.separable(h, filters, 5, f"reduction_left1_{name}", strides=2)
+            right = self.separable(p, filters, 7, f"reduction_right1_{name}", strides=2)
+            x1 = add([left, right], name=f"reduction_add_1_{name}")
+        with self.scope("block_2"):
+            left = self.pool("max", padded, f"reduction_left2_{name}", strides=2)
+            right = self.separable(p, filters, 7, f"reduction_right2_{name}", strides=2)
+            x2 = add([left, right], name=f"reduction_add_2_{name}")
+        with self.scope("block_3"):
+            left = self.pool("mean", padded, f"reduction_left3_{name}", strides=2)
+            right = self.separable(p, filters, 5, f"reduction_right3_{name}", strides=2)
+            x3 = add([left, right], name=f"reduction_add3_{name}")
+        with self.scope("block_4"):
+            x4 = add([x2, self.pool("mean", x1, f"reduction_left4_{name}")])
+        with self.scope("block_5"):
+            left = self.separable(x1, filters, 3, f"reduction_left4_{name}")
+            right = self.pool("max", padded, f"reduction_right5_{name}", strides=2)
+            x5 = add([left, right], name=f"reduction_add4_{name}")
+        return [x2, x3, x4, x5]

@@ -16,6 +16,9 @@ __all__ = ["Lambda"]
 # saved models use most.
 _GLOBALS = {"K": K, "np": np, "numpy": np, "__builtins__": __builtins__}
 
+# Functions of the package's own models: these are saved by name and need neither bytecode nor custom objects.
+NAMED_FUNCTIONS = {}
+
 # Keys that tf.keras adds to the config.
 _FOREIGN_KEYS = ("module", "output_shape_module", "function_module")
 
@@ -139,7 +142,10 @@ class Lambda(Layer):
 
 
 def _dump(function):
-    # Functions and lambdas go in as bytecode, other callables by their name.
+    # The package's own functions go in by name, other functions and lambdas as bytecode, other callables by name.
+    name = getattr(function, "__name__", None)
+    if name in NAMED_FUNCTIONS and NAMED_FUNCTIONS[name] is function:
+        return name, "function"
     if isinstance(function, types.FunctionType):
         return func_dump(function), "lambda"
     if not hasattr(function, "__name__"):
@@ -155,7 +161,7 @@ def _dump(function):
 def _load(stored, kind, custom_objects, globs, what):
     if kind == "function":
         return deserialize_keras_object(
-            stored, custom_objects=custom_objects, printable_module_name=f"{what} in Lambda layer"
+            stored, NAMED_FUNCTIONS, custom_objects=custom_objects, printable_module_name=f"{what} in Lambda layer"
         )
     if kind == "lambda":
         if isinstance(stored, dict):
