@@ -69,6 +69,8 @@ class TensorBoard(Callback):
         self.samples_seen = 0
         self.samples_seen_at_last_write = 0
         self.writer = None
+        # Nothing is done per batch then, so there is nothing to time.
+        self._quick = update_freq == "epoch" and type(self).on_batch_end is TensorBoard.on_batch_end
 
     def set_model(self, model):
         """Opens the file, and writes the graph.
