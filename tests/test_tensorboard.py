@@ -200,9 +200,29 @@ def test_embeddings(tmp_path):
     assert (entry.tensor_name, entry.metadata_path) == ("words", "m.tsv")
     table = np.loadtxt(os.path.join(tmp_path, entry.tensor_path))
     np.testing.assert_allclose(table, model.layers[1].get_weights()[0][words].reshape(12, 10), rtol=1e-5)
+    np.testing.assert_allclose(_from_the_projector(tmp_path, "words", (12, 10)), table, rtol=1e-6)
     with pytest.raises(ValueError, match="embeddings_layer_names has 'nobody'"):
         wrong = TensorBoard(str(tmp_path), embeddings_freq=1, embeddings_data=words, embeddings_layer_names=["nobody"])
         model.fit(words, np.ones(12), verbose=0, callbacks=[wrong])
+
+
+def _from_the_projector(folder, name, shape):
+    """A table as TensorBoard's projector serves it to the browser."""
+    from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
+    from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+    from tensorboard.plugins.base_plugin import TBContext
+    from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
+    from werkzeug.test import Client
+
+    runs = EventMultiplexer()
+    runs.AddRunsFromDirectory(str(folder))
+    runs.Reload()
+    provider = MultiplexerDataProvider(runs, str(folder))
+    context = TBContext(logdir=str(folder), multiplexer=runs, data_provider=provider)
+    server = Client(ProjectorPlugin(context).get_plugin_apps()["/tensor"])
+    answer = server.get(f"/tensor?run=.&name={name}")
+    assert answer.status_code == 200, answer.data
+    return np.frombuffer(answer.data, "float32").reshape(shape)
 
 
 def test_own_summaries(tmp_path):
