@@ -3,6 +3,7 @@
 import glob
 import io
 import os
+import sys
 import zlib
 
 import numpy as np
@@ -276,3 +277,11 @@ def test_pictures():
     assert weight_pictures(np.zeros((8, 3, 4)), "channels_first").shape == (8, 3, 4)
     assert weight_pictures(np.zeros((3, 3, 2, 8)), "channels_last") is None
     assert weight_pictures(np.zeros(()), "channels_last") is None
+
+
+def test_without_the_package(tmp_path, monkeypatch):
+    for name in ("tensorboard.compat.proto", "tensorboard.compat"):
+        monkeypatch.setitem(sys.modules, name, None)
+    x, y = data()
+    with pytest.raises(ImportError, match=r'pip install "gpukeras\[tensorboard\]"'):
+        classifier().fit(x, y, verbose=0, callbacks=[TensorBoard(str(tmp_path))])

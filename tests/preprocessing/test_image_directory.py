@@ -1,6 +1,7 @@
 """Images from folders and tables; more stands in test_golden.py."""
 
 import multiprocessing
+import sys
 
 import numpy as np
 import pytest
@@ -162,3 +163,10 @@ def test_many_files_with_four_workers(tmp_path, processes, method):
         multiprocessing.set_start_method(usual, force=True)
     assert orders[0] != orders[1] != sorted(orders[1])
     assert set(multiprocessing.active_children()) <= before
+
+
+def test_tables_need_pandas(tmp_path, monkeypatch):
+    for name in ("pandas", "pandas.api", "pandas.api.types"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError, match=r'pip install "gpukeras\[image,pandas\]"'):
+        ImageDataGenerator().flow_from_dataframe(None, tmp_path)
