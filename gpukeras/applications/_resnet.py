@@ -1,4 +1,4 @@
-"""The residual networks as of Keras 2.3, both versions: a stem, four stages of blocks, a head."""
+"""The residual networks of both versions, named as Keras does after 2.2: a stem, four stages of blocks, a head."""
 
 _ORIGIN = "https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
 _EPSILON = 1.001e-5

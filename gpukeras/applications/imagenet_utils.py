@@ -48,12 +48,9 @@ def preprocess_input(x, data_format=None, mode="caffe", **kwargs):
 
 
 def _preprocess_array(x, data_format, mode, floatx):
-    if not np.issubdtype(x.dtype, np.floating):
-        x = x.astype(floatx)
     if mode == "tf":
-        x /= 127.5
-        x -= 1.0
-        return x
+        return scaled_to_one(x, 127.5, floatx)
+    x = _as_float(x, floatx)
     axis = x.ndim - 3 if data_format == "channels_first" else x.ndim - 1
     if mode == "torch":
         x /= 255.0
@@ -62,6 +59,29 @@ def _preprocess_array(x, data_format, mode, floatx):
         return x
     x = x[(slice(None),) * axis + (slice(None, None, -1),)]
     x -= _along(_CAFFE_MEAN, x, axis)
+    return x
+
+
+def _as_float(x, floatx):
+    return x if np.issubdtype(x.dtype, np.floating) else x.astype(floatx)
+
+
+def scaled_to_one(x, half, floatx):
+    """`x / half - 1`; a floating-point array is changed in place.
+
+    Arguments:
+        x: array or tensor.
+        half: float, what becomes 0.
+        floatx: string, type for integers.
+
+    Returns:
+        Array or tensor of the same shape.
+    """
+    if not isinstance(x, np.ndarray):
+        return x / half - 1.0
+    x = _as_float(x, floatx)
+    x /= half
+    x -= 1.0
     return x
 
 
@@ -78,7 +98,7 @@ def _preprocess_tensor(x, data_format, mode, backend):
         dtype = backend.floatx()
         x = backend.cast(x, dtype)
     if mode == "tf":
-        return x / 127.5 - 1.0
+        return scaled_to_one(x, 127.5, dtype)
     rank = backend.ndim(x)
     axis = rank - 3 if data_format == "channels_first" else rank - 1
     shape = [1] * rank

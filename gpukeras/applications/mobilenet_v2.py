@@ -1,8 +1,9 @@
 """MobileNetV2 (M. Sandler et al.: MobileNetV2: Inverted Residuals and Linear Bottlenecks, 2018)."""
 
-from . import imagenet_utils
-from ._shared import Build, correct_pad, mobile_input
-from .imagenet_utils import decode_predictions
+import numpy as np
+
+from ._shared import Build, correct_pad, mobile_input, modules
+from .imagenet_utils import decode_predictions, scaled_to_one
 
 __all__ = ["MobileNetV2", "decode_predictions", "preprocess_input"]
 
@@ -14,7 +15,7 @@ _STAGES = ((16, 1, 1), (24, 2, 2), (32, 3, 2), (64, 4, 2), (96, 3, 1), (160, 3, 
 
 
 def preprocess_input(x, **kwargs):
-    """Scales pixels of 0 to 255 to -1 to 1.
+    """Scales pixels of 0 to 255 to -1 to just below 1: Keras 2.2 divides by 128 here, not by 127.5.
 
     Arguments:
         x: array or tensor, one image or a batch; a floating-point array is changed in place.
@@ -23,7 +24,10 @@ def preprocess_input(x, **kwargs):
     Returns:
         Array or tensor of the same shape.
     """
-    return imagenet_utils.preprocess_input(x, mode="tf", **kwargs)
+    backend = modules(kwargs).backend
+    if not isinstance(x, np.ndarray) and not backend.dtype(x).startswith("float"):
+        x = backend.cast(x, backend.floatx())
+    return scaled_to_one(x, 128.0, backend.floatx())
 
 
 def MobileNetV2(

@@ -1,6 +1,6 @@
 """ResNet-50, -101 and -152 (K. He, X. Zhang, S. Ren, J. Sun: Deep Residual Learning for Image Recognition, 2015).
 
-Layer names are those of Keras 2.3; `applications.ResNet50` has the names, and the weights, of Keras 2.2.
+Layer names are those of later versions of Keras; `applications.ResNet50` has the names, and the weights, of Keras 2.2.
 """
 
 from ._resnet import build, residual_block

@@ -83,7 +83,6 @@ def test_the_configured_layout_is_the_default():
         ("inception_resnet_v2", "tf"),
         ("xception", "tf"),
         ("mobilenet", "tf"),
-        ("mobilenet_v2", "tf"),
         ("nasnet", "tf"),
         ("densenet", "torch"),
     ],
@@ -94,6 +93,17 @@ def test_mode_of_each_network(module, mode):
     module = importlib.import_module("gpukeras.applications." + module)
     x = cases.pixels("int32", (1, 4, 5, 3))
     np.testing.assert_array_equal(module.preprocess_input(x), imagenet_utils.preprocess_input(x, mode=mode))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+def test_mobilenet_v2_divides_by_128(dtype):
+    from gpukeras.applications.mobilenet_v2 import preprocess_input
+
+    x = (np.arange(12).reshape(2, 2, 3) * 20).astype(dtype)
+    expected = preprocess_input(x.copy())
+    assert expected.dtype == np.float32
+    np.testing.assert_array_equal(expected.ravel()[:4], [-1, -0.84375, -0.6875, -0.53125])
+    np.testing.assert_array_equal(K.eval(preprocess_input(K.constant(x, dtype=dtype))), expected)
 
 
 def test_unknown_layout_and_mode():
