@@ -43,7 +43,7 @@ def layer_cases():
                 dict(padding="causal", dilation_rate=3),
                 dict(padding="causal", strides=2),
             )
-        ]
+        ],
     )
     add(
         "Conv2D",
@@ -61,7 +61,7 @@ def layer_cases():
                 dict(kernel_size=2, dilation_rate=(2, 3)),
                 dict(same, kernel_size=(2, 3), dilation_rate=2),
             )
-        ]
+        ],
     )
     add(
         "Conv3D",
@@ -76,7 +76,7 @@ def layer_cases():
         *[
             dict(filters, kernel_size=3, **more)
             for more in ({}, dict(same, depth_multiplier=2), dict(same, strides=2), dict(dilation_rate=2))
-        ]
+        ],
     )
     add(
         "SeparableConv2D",
@@ -89,7 +89,7 @@ def layer_cases():
                 dict(same, strides=2),
                 dict(same, dilation_rate=2, use_bias=False),
             )
-        ]
+        ],
     )
     add(
         "DepthwiseConv2D",
@@ -114,7 +114,7 @@ def layer_cases():
                 dict(kernel_size=3, dilation_rate=2),
                 dict(same, kernel_size=(3, 2), dilation_rate=2),
             )
-        ]
+        ],
     )
     add(
         "Conv3DTranspose",
@@ -251,7 +251,12 @@ def configs(keras):
         found[name] = getattr(L, cls)(**settings).get_config()
     keras.backend.clear_session()
     found["Conv2D/all"] = L.Conv2D(
-        2, (1, 2), kernel_regularizer="l1_l2", bias_constraint="maxnorm", activity_regularizer="l2", input_shape=(4, 4, 1)
+        2,
+        (1, 2),
+        kernel_regularizer="l1_l2",
+        bias_constraint="maxnorm",
+        activity_regularizer="l2",
+        input_shape=(4, 4, 1),
     ).get_config()
     plain = lambda x: x.item() if hasattr(x, "item") else list(x)
     return json.loads(json.dumps(found, default=plain, sort_keys=True))
