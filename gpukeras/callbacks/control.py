@@ -116,8 +116,7 @@ class ModelCheckpoint(Callback):
         elif self.monitor_op(current, self.best):
             self._say(
                 epoch,
-                f"{self.monitor} improved from {self.best:0.5f} to {current:0.5f}, "
-                f"saving model to {filepath}",
+                f"{self.monitor} improved from {self.best:0.5f} to {current:0.5f}, saving model to {filepath}",
             )
             self.best = current
             self._save(filepath)
@@ -277,15 +276,11 @@ class LearningRateScheduler(Callback):
             ValueError: when the optimizer has no `lr` or the schedule does not return a float.
         """
         if not hasattr(self.model.optimizer, "lr"):
-            raise ValueError(
-                f'Optimizer must have a "lr" attribute: {type(self.model.optimizer).__name__} has none.'
-            )
+            raise ValueError(f'Optimizer must have a "lr" attribute: {type(self.model.optimizer).__name__} has none.')
         lr = float(K.get_value(self.model.optimizer.lr))
         lr = self.schedule(epoch, lr) if _takes_two(self.schedule, epoch, lr) else self.schedule(epoch)
         if not isinstance(lr, (float, np.floating)):
-            raise ValueError(
-                f'The output of the "schedule" function should be float, got {lr!r} for epoch {epoch}.'
-            )
+            raise ValueError(f'The output of the "schedule" function should be float, got {lr!r} for epoch {epoch}.')
         K.set_value(self.model.optimizer.lr, lr)
         if self.verbose > 0:
             print(f"\nEpoch {epoch + 1:05d}: LearningRateScheduler setting learning rate to {lr}.")
@@ -348,9 +343,7 @@ class ReduceLROnPlateau(Callback):
             raise ValueError(f"ReduceLROnPlateau does not support a factor >= 1.0, got {factor}.")
         if "epsilon" in kwargs:
             min_delta = kwargs.pop("epsilon")
-            warnings.warn(
-                "`epsilon` argument is deprecated: ReduceLROnPlateau calls it `min_delta` now.", stacklevel=2
-            )
+            warnings.warn("`epsilon` argument is deprecated: ReduceLROnPlateau calls it `min_delta` now.", stacklevel=2)
         if kwargs:
             raise TypeError(f"ReduceLROnPlateau: unknown keyword arguments {sorted(kwargs)}.")
         self.monitor = monitor

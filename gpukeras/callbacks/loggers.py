@@ -157,9 +157,7 @@ class ProgbarLogger(Callback):
         self.target = self.params["steps"] if self.use_steps else self.params["samples"]
         if self.verbose:
             print(f"Epoch {epoch + 1}/{self.epochs}")
-            self.progbar = Progbar(
-                target=self.target, verbose=self.verbose, stateful_metrics=self.stateful_metrics
-            )
+            self.progbar = Progbar(target=self.target, verbose=self.verbose, stateful_metrics=self.stateful_metrics)
 
     def on_batch_begin(self, batch, logs=None):
         """Makes room for the values of a batch.
@@ -247,9 +245,7 @@ class CSVLogger(Callback):
             self.keys = sorted(logs)
         if self.writer is None:
             names = ["epoch"] + self.keys
-            self.writer = csv.DictWriter(
-                self.csv_file, fieldnames=names, delimiter=self.sep, extrasaction="ignore"
-            )
+            self.writer = csv.DictWriter(self.csv_file, fieldnames=names, delimiter=self.sep, extrasaction="ignore")
             if self.append_header:
                 self.writer.writeheader()
         row = {"epoch": epoch}

@@ -26,9 +26,7 @@ class Progbar:
         self.interval = interval
         self.stateful_metrics = set(stateful_metrics) if stateful_metrics else set()
         # A terminal or a notebook can redraw a line; a file or a pipe gets one line per redraw.
-        self._dynamic_display = (
-            hasattr(sys.stdout, "isatty") and sys.stdout.isatty()
-        ) or "ipykernel" in sys.modules
+        self._dynamic_display = (hasattr(sys.stdout, "isatty") and sys.stdout.isatty()) or "ipykernel" in sys.modules
         self._total_width = 0
         self._seen_so_far = 0
         self._values = {}  # name -> [sum of value * units, units], in order of first appearance
