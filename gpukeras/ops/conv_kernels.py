@@ -17,6 +17,9 @@ from .conv_geometry import Geometry
 
 __all__ = ["forward", "input_gradient", "input_scratch", "scratch", "through_columns", "weight_gradient"]
 
+#: Fewer channels than this are added up one by one.
+FEW = 8
+
 
 def scratch(g: Geometry, dtype: DType) -> list[Spec]:
     """Work arrays of all kernels here: padded samples, columns, kernel matrix, its product, rows of y."""
@@ -171,11 +174,24 @@ def through_columns(xp: Any, g: Geometry, dy: Any, w: Any, out: Any, work: Seque
             dy_part = dy[(samples, *part)]
             count = dy_part.size // g.f
             left = _staged(xp, dy_part, (count, g.f), rows, thunks)
-            thunks.append(partial(xp.dot, left, w.T, columns[:count]))
-            view = columns[:count].reshape(*dy_part.shape[:-1], *g.kernel, g.c)
-            for index in g.taps_of():
-                place = target[g.tap(index, part)]
-                thunks.append(partial(xp.add, place, view[(..., *index, slice(None))], place))
+            thunks += _spread(xp, g, left, w, columns, dy_part.shape[:-1], target, part)
         if not straight:
             thunks.append(partial(xp.copyto, out[samples], target[interior], "same_kind"))
     return thunks
+
+
+def _spread(
+    xp: Any, g: Geometry, dy: Any, w: Any, columns: Any, shape: tuple[int, ...], target: Any, part: Sequence[slice]
+) -> list[Thunk]:
+    """Rows of dy times the kernel, added to the padded samples `target` tap by tap."""
+    if g.c >= FEW:
+        columns = columns[: dy.shape[0]]
+        view = columns.reshape(*shape, *g.kernel, g.c)
+        thunks: list[Thunk] = [partial(xp.dot, dy, w.T, columns)]
+        pairs = [(target[g.tap(index, part)], view[(..., *index, slice(None))]) for index in g.taps_of()]
+    else:  # with few channels the long axis is that of the pixels: it goes last
+        columns = columns.reshape(-1)[: g.depth * dy.shape[0]].reshape(g.depth, -1)
+        view = columns.reshape(*g.kernel, g.c, *shape)
+        thunks = [partial(xp.dot, w, dy.T, columns)]
+        pairs = [(target[g.tap(index, part)][..., c], view[(*index, c)]) for index in g.taps_of() for c in range(g.c)]
+    return thunks + [partial(xp.add, place, values, place) for place, values in pairs]

@@ -13,7 +13,7 @@ from gpukeras.graph.gradient import gradients
 from gpukeras.graph.op import Spec
 from gpukeras.graph.shape import prod
 from gpukeras.graph.tensor import Placeholder, Tensor
-from gpukeras.ops import conv_depthwise, conv_geometry, pool
+from gpukeras.ops import conv_depthwise, conv_geometry, conv_kernels, pool
 from gpukeras.ops.conv_geometry import Geometry
 from tests.ops import harness
 from tests.ops.cases.conv import SETTINGS, conv_loops
@@ -53,8 +53,10 @@ def test_results_do_not_depend_on_blocks(
     monkeypatch.setattr(conv_geometry, "COLUMNS", budget)
     monkeypatch.setattr(conv_geometry, "MOST_COLUMNS", budget)
     monkeypatch.setattr(conv_depthwise, "COLUMNS", budget)
-    for one, other in zip(whole, harness.direct(outputs, feeds)):
-        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+    for few in (1, 1000):  # both ways to add up columns
+        monkeypatch.setattr(conv_kernels, "FEW", few)
+        for one, other in zip(whole, harness.direct(outputs, feeds)):
+            np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("budget", [1, 100, 400])
@@ -142,8 +144,6 @@ def test_pointwise_convolution_is_one_product() -> None:
     g = _geometry((8, 14, 14, 32), (1, 1, 32, 16))
     assert g.pointwise
     x, w, y = np.ones((8, 14, 14, 32), "f"), np.ones((1, 1, 32, 16), "f"), np.empty((8, 14, 14, 16), "f")
-    from gpukeras.ops import conv_kernels
-
     work = [
         np.empty([n or 0 for n in s.shape or ()], str(s.dtype)) for s in conv_kernels.scratch(g, as_dtype("float32"))
     ]
