@@ -25,6 +25,7 @@ from gpukeras.layers import (
     Reshape,
 )
 from gpukeras.models import Model
+from gpukeras.optimizers import Adam
 
 ALPHABET = "0123456789"
 # Seven rows of five pixels per digit, each row a number in base 32.
@@ -74,7 +75,7 @@ def ctc(arguments):
     return K.ctc_batch_cost(labels, y_pred, input_length, label_length)
 
 
-def build(width, longest, filters, units):
+def build(width, longest, filters, units, lr):
     """Returns the compiled training model and the model that gives class probabilities, (n, width / 2, classes)."""
     image = Input(shape=(width, HEIGHT, 1), name="image")
     x = Conv2D(filters, (3, 3), padding="same", activation="relu")(image)
@@ -94,7 +95,7 @@ def build(width, longest, filters, units):
     label_length = Input(shape=(1,), name="label_length", dtype="int32")
     loss = Lambda(ctc, output_shape=(1,), name="ctc")([y_pred, labels, input_length, label_length])
     model = Model([image, labels, input_length, label_length], loss)
-    model.compile(loss={"ctc": lambda y_true, y_pred: y_pred}, optimizer="adam")
+    model.compile(loss={"ctc": lambda y_true, y_pred: y_pred}, optimizer=Adam(lr=lr))
     return model, reader
 
 
@@ -109,8 +110,8 @@ def main(quick=False):
     np.random.seed(1)
     rng = np.random.RandomState(1)
     longest, width, filters, units = (2, 20, 8, 32) if quick else (8, 80, 16, 128)
-    count, size, epochs = (512, 32, 14) if quick else (16384, 32, 20)
-    model, reader = build(width, longest, filters, units)
+    count, size, epochs, lr = (512, 16, 18, 0.01) if quick else (16384, 32, 20, 0.001)
+    model, reader = build(width, longest, filters, units, lr)
     model.summary()
     inputs, targets, _ = batch(count, longest, width, width // 2, rng)
     losses = model.fit(inputs, targets, batch_size=size, epochs=epochs, verbose=2).history["loss"]

@@ -1,0 +1,63 @@
+"""The classic scripts learn: run with --quick, the loss falls by the factor stated here, and results are right."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+MNIST = ROOT.parent / "shared" / "data" / "mnist.npz"
+
+# script: (factor by which the loss falls, what the script prints its success under, lowest success)
+CLASSICS = {
+    "addition_rnn.py": (2, None, None),
+    "conv_lstm.py": (1.4, None, None),
+    "image_ocr.py": (4, r"Read without a mistake: ([\d.]+)", 0.8),
+    "imdb_bidirectional_lstm.py": (2, r"Test accuracy: ([\d.]+)", 0.8),
+    "imdb_cnn.py": (4, r"Test accuracy: ([\d.]+)", 0.9),
+    "imdb_lstm.py": (2, r"Test accuracy: ([\d.]+)", 0.75),
+    "lstm_stateful.py": (4, None, None),
+    "lstm_text_generation.py": (1.5, None, None),
+    "mnist_cnn.py": (3, r"Test accuracy: ([\d.]+)", 0.9),
+    "mnist_siamese.py": (4, r"Accuracy on test pairs: ([\d.]+)", 0.94),
+    "variational_autoencoder.py": (1.2, None, None),
+}
+
+
+def run(name, *arguments):
+    """Runs a script in a process of its own and returns what it printed."""
+    # matrices this small gain nothing from threads, which on a busy machine wait for each other
+    env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, "-W", "error", str(EXAMPLES / name), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, env=env)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", sorted(CLASSICS))
+def test_learns(name):
+    factor, printed, lowest = CLASSICS[name]
+    out = run(name, "--quick")
+    first, last = map(float, re.search(r"loss ([\d.]+) -> ([\d.]+)", out).groups())
+    assert last < first / factor
+    if printed:
+        assert float(re.search(printed, out).group(1)) >= lowest
+
+
+def test_memory_between_batches_is_what_the_stateful_lstm_needs():
+    out = run("lstm_stateful.py", "--quick")
+    stateful, stateless = map(float, re.search(r"stateful ([\d.]+), stateless ([\d.]+)", out).groups())
+    assert stateful < stateless / 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)  # twelve epochs of two convolutions: minutes on a quiet processor, much more on a busy one
+def test_mnist_cnn_reaches_99_percent():
+    if not MNIST.exists():
+        pytest.skip("mnist.npz is not beside this checkout")
+    out = run("mnist_cnn.py", MNIST)
+    assert float(re.search(r"Test accuracy: ([\d.]+)", out).group(1)) >= 0.99
