@@ -12,11 +12,11 @@ __all__ = ["_Conv"]
 def spatial_sizes(layer, shape):
     """The spatial entries of a shape in the layer's layout.
 
-    # Arguments
+    Arguments:
         layer: has a `data_format`.
         shape: tuple with batch and channel axes.
 
-    # Returns
+    Returns:
         Tuple.
     """
     return tuple(shape[2:] if layer.data_format == "channels_first" else shape[1:-1])
@@ -25,11 +25,11 @@ def spatial_sizes(layer, shape):
 def channels(layer, shape):
     """The number of channels in a shape in the layer's layout.
 
-    # Arguments
+    Arguments:
         layer: has a `data_format`.
         shape: tuple with batch and channel axes.
 
-    # Returns
+    Returns:
         int or None.
     """
     return shape[1] if layer.data_format == "channels_first" else shape[-1]
@@ -38,15 +38,15 @@ def channels(layer, shape):
 def known_channels(layer, shape, needed_for="kernel"):
     """The number of channels, which must be known.
 
-    # Arguments
+    Arguments:
         layer: has a `data_format`.
         shape: tuple with batch and channel axes.
         needed_for: str, what is made of that size.
 
-    # Returns
+    Returns:
         int.
 
-    # Raises
+    Raises:
         ValueError: when it is None.
     """
     count = channels(layer, shape)
@@ -62,17 +62,17 @@ def known_channels(layer, shape, needed_for="kernel"):
 def output_shape(layer, input_shape, sizes, count, least=1):
     """A shape in the layer's layout.
 
-    # Arguments
+    Arguments:
         layer: has a `data_format`.
         input_shape: tuple that the batch axis is taken from.
         sizes: spatial sizes, entries may be None.
         count: number of channels.
         least: int, smallest size allowed.
 
-    # Returns
+    Returns:
         Tuple.
 
-    # Raises
+    Raises:
         ValueError: when a size is smaller.
     """
     if any(n is not None and n < least for n in sizes):
@@ -89,11 +89,11 @@ def output_shape(layer, input_shape, sizes, count, least=1):
 def check_fits(layer, inputs):
     """Refuses an input that leaves no output, before the backend does without naming the layer.
 
-    # Arguments
+    Arguments:
         layer: a layer.
         inputs: tensor.
 
-    # Raises
+    Raises:
         ValueError: as `compute_output_shape` does.
     """
     shape = K.int_shape(inputs)
@@ -104,7 +104,7 @@ def check_fits(layer, inputs):
 class _Conv(Layer):
     """Convolution over `rank` spatial axes; the base of the others.
 
-    # Arguments
+    Arguments:
         rank: int, number of spatial axes.
         filters: int, number of output channels.
         kernel_size: int or tuple of `rank` ints.
@@ -253,11 +253,11 @@ class _Conv(Layer):
 def without(config, *names):
     """A config less some entries.
 
-    # Arguments
+    Arguments:
         config: dict.
         *names: entries to leave out.
 
-    # Returns
+    Returns:
         dict.
     """
     return {key: value for key, value in config.items() if key not in names}

@@ -9,7 +9,7 @@ __all__ = ["Conv1D", "Conv2D", "Conv3D"]
 class Conv1D(_Conv):
     """Convolution over time.
 
-    # Arguments
+    Arguments:
         filters: int, number of output channels.
         kernel_size: int, length of the window.
         strides: int, step of the window.
@@ -26,10 +26,10 @@ class Conv1D(_Conv):
         kernel_constraint: projection of the kernel after each update.
         bias_constraint: projection of the bias after each update.
 
-    # Input shape
+    Input shape:
         (N, T, C), or (N, C, T) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, T', filters), or (N, filters, T').
     """
 
@@ -82,7 +82,7 @@ class Conv1D(_Conv):
 class Conv2D(_Conv):
     """Convolution over images.
 
-    # Arguments
+    Arguments:
         filters: int, number of output channels.
         kernel_size: int or tuple of two ints, size of the window.
         strides: int or tuple of two ints, steps of the window.
@@ -99,10 +99,10 @@ class Conv2D(_Conv):
         kernel_constraint: projection of the kernel after each update.
         bias_constraint: projection of the bias after each update.
 
-    # Input shape
+    Input shape:
         (N, H, W, C), or (N, C, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, H', W', filters), or (N, filters, H', W').
     """
 
@@ -153,7 +153,7 @@ class Conv2D(_Conv):
 class Conv3D(_Conv):
     """Convolution over volumes.
 
-    # Arguments
+    Arguments:
         filters: int, number of output channels.
         kernel_size: int or tuple of three ints, size of the window.
         strides: int or tuple of three ints, steps of the window.
@@ -170,10 +170,10 @@ class Conv3D(_Conv):
         kernel_constraint: projection of the kernel after each update.
         bias_constraint: projection of the bias after each update.
 
-    # Input shape
+    Input shape:
         (N, D, H, W, C), or (N, C, D, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, D', H', W', filters), or (N, filters, D', H', W').
     """
 

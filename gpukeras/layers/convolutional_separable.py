@@ -16,7 +16,7 @@ _PLAIN = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
 class _SeparableConv(_Conv):
     """Depthwise convolution over `rank` spatial axes, then a pointwise one that mixes the channels.
 
-    # Arguments
+    Arguments:
         rank: int, number of spatial axes.
         filters: int, number of output channels.
         kernel_size: int or tuple of `rank` ints.
@@ -140,7 +140,7 @@ class _SeparableConv(_Conv):
 class SeparableConv1D(_SeparableConv):
     """Convolution over time in two parts: every channel by itself, then a mix of the channels.
 
-    # Arguments
+    Arguments:
         filters: int, number of output channels.
         kernel_size: int, length of the window.
         strides: int, step of the window.
@@ -161,10 +161,10 @@ class SeparableConv1D(_SeparableConv):
         pointwise_constraint: projection of the pointwise kernel after each update.
         bias_constraint: projection of the bias after each update.
 
-    # Input shape
+    Input shape:
         (N, T, C), or (N, C, T) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, T', filters), or (N, filters, T').
     """
 
@@ -219,7 +219,7 @@ class SeparableConv1D(_SeparableConv):
 class SeparableConv2D(_SeparableConv):
     """Convolution over images in two parts: every channel by itself, then a mix of the channels.
 
-    # Arguments
+    Arguments:
         filters: int, number of output channels.
         kernel_size: int or tuple of two ints, size of the window.
         strides: int or tuple of two ints, steps of the window.
@@ -240,13 +240,13 @@ class SeparableConv2D(_SeparableConv):
         pointwise_constraint: projection of the pointwise kernel after each update.
         bias_constraint: projection of the bias after each update.
 
-    # Input shape
+    Input shape:
         (N, H, W, C), or (N, C, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, H', W', filters), or (N, filters, H', W').
 
-    # References
+    References:
         Chollet, Xception: Deep Learning with Depthwise Separable Convolutions, 2017.
     """
 
@@ -302,7 +302,7 @@ class SeparableConv2D(_SeparableConv):
 class DepthwiseConv2D(Conv2D):
     """Convolution over images in which every channel meets filters of its own.
 
-    # Arguments
+    Arguments:
         kernel_size: int or tuple of two ints, size of the window.
         strides: int or tuple of two ints, steps of the window.
         padding: 'valid' or 'same'.
@@ -318,10 +318,10 @@ class DepthwiseConv2D(Conv2D):
         depthwise_constraint: projection of the kernel after each update.
         bias_constraint: projection of the bias after each update.
 
-    # Input shape
+    Input shape:
         (N, H, W, C), or (N, C, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, H', W', C * depth_multiplier), or (N, C * depth_multiplier, H', W').
     """
 

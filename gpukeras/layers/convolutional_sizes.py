@@ -22,7 +22,7 @@ __all__ = [
 def _pairs(layer, argument, value, rank):
     """(before, after) for each axis, from an int, an int per axis, or a pair per axis.
 
-    # Raises
+    Raises:
         ValueError: for anything else, or a negative number.
     """
     if isinstance(value, int):
@@ -60,7 +60,7 @@ class _Resizing(Layer):
 class _ZeroPadding(_Resizing):
     """Puts zeros around its input.
 
-    # Arguments
+    Arguments:
         padding: tuple with a pair (before, after) for each spatial axis.
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
     """
@@ -83,13 +83,13 @@ class _ZeroPadding(_Resizing):
 class ZeroPadding1D(_ZeroPadding):
     """Puts steps of zeros before and after sequences.
 
-    # Arguments
+    Arguments:
         padding: int, number of steps on both sides, or tuple (before, after).
 
-    # Input shape
+    Input shape:
         (N, T, C).
 
-    # Output shape
+    Output shape:
         (N, T + before + after, C).
     """
 
@@ -107,14 +107,14 @@ class ZeroPadding1D(_ZeroPadding):
 class ZeroPadding2D(_ZeroPadding):
     """Puts zeros around images.
 
-    # Arguments
+    Arguments:
         padding: int, the same on all sides; tuple (vertical, horizontal); or ((top, bottom), (left, right)).
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
 
-    # Input shape
+    Input shape:
         (N, H, W, C), or (N, C, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, H + top + bottom, W + left + right, C), or with the channels first.
     """
 
@@ -126,14 +126,14 @@ class ZeroPadding2D(_ZeroPadding):
 class ZeroPadding3D(_ZeroPadding):
     """Puts zeros around volumes.
 
-    # Arguments
+    Arguments:
         padding: int, the same on all sides; tuple of three ints; or tuple of three pairs (before, after).
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
 
-    # Input shape
+    Input shape:
         (N, D, H, W, C), or (N, C, D, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         The same with longer spatial axes.
     """
 
@@ -145,7 +145,7 @@ class ZeroPadding3D(_ZeroPadding):
 class _Cropping(_Resizing):
     """Cuts off the border of its input.
 
-    # Arguments
+    Arguments:
         cropping: tuple with a pair (before, after) for each spatial axis.
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
     """
@@ -171,13 +171,13 @@ class _Cropping(_Resizing):
 class Cropping1D(_Cropping):
     """Cuts off steps at both ends of sequences.
 
-    # Arguments
+    Arguments:
         cropping: int, number of steps at both ends, or tuple (before, after).
 
-    # Input shape
+    Input shape:
         (N, T, C).
 
-    # Output shape
+    Output shape:
         (N, T - before - after, C).
     """
 
@@ -192,14 +192,14 @@ class Cropping1D(_Cropping):
 class Cropping2D(_Cropping):
     """Cuts off the border of images.
 
-    # Arguments
+    Arguments:
         cropping: int, the same on all sides; tuple (vertical, horizontal); or ((top, bottom), (left, right)).
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
 
-    # Input shape
+    Input shape:
         (N, H, W, C), or (N, C, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, H - top - bottom, W - left - right, C), or with the channels first.
     """
 
@@ -211,14 +211,14 @@ class Cropping2D(_Cropping):
 class Cropping3D(_Cropping):
     """Cuts off the border of volumes.
 
-    # Arguments
+    Arguments:
         cropping: int, the same on all sides; tuple of three ints; or tuple of three pairs (before, after).
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
 
-    # Input shape
+    Input shape:
         (N, D, H, W, C), or (N, C, D, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         The same with shorter spatial axes.
     """
 
@@ -230,7 +230,7 @@ class Cropping3D(_Cropping):
 class _UpSampling(_Resizing):
     """Enlarges its input by whole factors.
 
-    # Arguments
+    Arguments:
         size: tuple with a factor for each spatial axis.
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
     """
@@ -251,13 +251,13 @@ class _UpSampling(_Resizing):
 class UpSampling1D(_UpSampling):
     """Repeats every step of sequences.
 
-    # Arguments
+    Arguments:
         size: int, how often.
 
-    # Input shape
+    Input shape:
         (N, T, C).
 
-    # Output shape
+    Output shape:
         (N, T * size, C).
     """
 
@@ -275,15 +275,15 @@ class UpSampling1D(_UpSampling):
 class UpSampling2D(_UpSampling):
     """Enlarges images by whole factors.
 
-    # Arguments
+    Arguments:
         size: int or tuple of two ints, factors for height and width.
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
         interpolation: 'nearest', which repeats pixels, or 'bilinear', which samples at i / size.
 
-    # Input shape
+    Input shape:
         (N, H, W, C), or (N, C, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, H * size[0], W * size[1], C), or with the channels first.
     """
 
@@ -306,14 +306,14 @@ class UpSampling2D(_UpSampling):
 class UpSampling3D(_UpSampling):
     """Repeats every element of volumes along each spatial axis.
 
-    # Arguments
+    Arguments:
         size: int or tuple of three ints, how often along each axis.
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
 
-    # Input shape
+    Input shape:
         (N, D, H, W, C), or (N, C, D, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         The same with longer spatial axes.
     """
 

@@ -54,7 +54,7 @@ class _Transposed:
 class Conv2DTranspose(_Transposed, Conv2D):
     """Transposed convolution over images: a convolution's way back, from its output's shape to its input's.
 
-    # Arguments
+    Arguments:
         filters: int, number of output channels.
         kernel_size: int or tuple of two ints, size of the window.
         strides: int or tuple of two ints, steps of the window in the output.
@@ -73,14 +73,14 @@ class Conv2DTranspose(_Transposed, Conv2D):
         kernel_constraint: projection of the kernel after each update.
         bias_constraint: projection of the bias after each update.
 
-    # Input shape
+    Input shape:
         (N, H, W, C), or (N, C, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, H', W', filters), or (N, filters, H', W'); with `output_padding`
         H' = (H - 1) * stride + kernel_size - 2 * padding + output_padding.
 
-    # References
+    References:
         Zeiler et al., Deconvolutional Networks, 2010; Dumoulin and Visin, A guide to convolution arithmetic, 2016.
     """
 
@@ -135,7 +135,7 @@ class Conv2DTranspose(_Transposed, Conv2D):
 class Conv3DTranspose(_Transposed, Conv3D):
     """Transposed convolution over volumes: a convolution's way back, from its output's shape to its input's.
 
-    # Arguments
+    Arguments:
         filters: int, number of output channels.
         kernel_size: int or tuple of three ints, size of the window.
         strides: int or tuple of three ints, steps of the window in the output.
@@ -153,10 +153,10 @@ class Conv3DTranspose(_Transposed, Conv3D):
         kernel_constraint: projection of the kernel after each update.
         bias_constraint: projection of the bias after each update.
 
-    # Input shape
+    Input shape:
         (N, D, H, W, C), or (N, C, D, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, D', H', W', filters), or (N, filters, D', H', W').
     """
 

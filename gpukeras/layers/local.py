@@ -120,7 +120,7 @@ class _LocallyConnected(Layer):
 class LocallyConnected1D(_LocallyConnected):
     """Convolution over time with a kernel of its own for every output step.
 
-    # Arguments
+    Arguments:
         filters: int, number of output channels.
         kernel_size: int, length of the window.
         strides: int, step of the window.
@@ -136,10 +136,10 @@ class LocallyConnected1D(_LocallyConnected):
         kernel_constraint: projection of the kernel after each update.
         bias_constraint: projection of the bias after each update.
 
-    # Input shape
+    Input shape:
         (N, T, C), or (N, C, T) for channels_first; T must be known.
 
-    # Output shape
+    Output shape:
         (N, T', filters), or (N, filters, T').
     """
 
@@ -187,7 +187,7 @@ class LocallyConnected1D(_LocallyConnected):
 class LocallyConnected2D(_LocallyConnected):
     """Convolution over images with a kernel of its own for every output pixel.
 
-    # Arguments
+    Arguments:
         filters: int, number of output channels.
         kernel_size: int or tuple of two ints, size of the window.
         strides: int or tuple of two ints, steps of the window.
@@ -203,10 +203,10 @@ class LocallyConnected2D(_LocallyConnected):
         kernel_constraint: projection of the kernel after each update.
         bias_constraint: projection of the bias after each update.
 
-    # Input shape
+    Input shape:
         (N, H, W, C), or (N, C, H, W) for channels_first; H and W must be known.
 
-    # Output shape
+    Output shape:
         (N, H', W', filters), or (N, filters, H', W').
     """
 

@@ -37,7 +37,7 @@ __all__ = [
 class _Pooling(Layer):
     """Base of pooling over windows; a subclass says in `_pooling_function` what it takes of each.
 
-    # Arguments
+    Arguments:
         rank: int, number of spatial axes.
         pool_size: int or tuple of `rank` ints, size of the window.
         strides: int or tuple of `rank` ints, steps of the window; None for `pool_size`.
@@ -91,7 +91,7 @@ class _Pooling(Layer):
 class _Pooling1D(_Pooling):
     """Base of pooling over time.
 
-    # Arguments
+    Arguments:
         pool_size: int, length of the window.
         strides: int, step of the window; None for `pool_size`.
         padding: 'valid' or 'same'.
@@ -118,7 +118,7 @@ class _Pooling1D(_Pooling):
 class _Pooling2D(_Pooling):
     """Base of pooling over images.
 
-    # Arguments
+    Arguments:
         pool_size: int or tuple of two ints, size of the window.
         strides: int or tuple of two ints, steps of the window; None for `pool_size`.
         padding: 'valid' or 'same'.
@@ -132,7 +132,7 @@ class _Pooling2D(_Pooling):
 class _Pooling3D(_Pooling):
     """Base of pooling over volumes.
 
-    # Arguments
+    Arguments:
         pool_size: int or tuple of three ints, size of the window.
         strides: int or tuple of three ints, steps of the window; None for `pool_size`.
         padding: 'valid' or 'same'.
@@ -146,16 +146,16 @@ class _Pooling3D(_Pooling):
 class MaxPooling1D(_Pooling1D):
     """Largest element of each window of sequences.
 
-    # Arguments
+    Arguments:
         pool_size: int, length of the window.
         strides: int, step of the window; None for `pool_size`.
         padding: 'valid' or 'same'.
         data_format: 'channels_last' or 'channels_first'.
 
-    # Input shape
+    Input shape:
         (N, T, C), or (N, C, T) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, T', C), or (N, C, T').
     """
 
@@ -170,16 +170,16 @@ class MaxPooling1D(_Pooling1D):
 class AveragePooling1D(_Pooling1D):
     """Mean of each window of sequences; padding does not count.
 
-    # Arguments
+    Arguments:
         pool_size: int, length of the window.
         strides: int, step of the window; None for `pool_size`.
         padding: 'valid' or 'same'.
         data_format: 'channels_last' or 'channels_first'.
 
-    # Input shape
+    Input shape:
         (N, T, C), or (N, C, T) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, T', C), or (N, C, T').
     """
 
@@ -194,16 +194,16 @@ class AveragePooling1D(_Pooling1D):
 class MaxPooling2D(_Pooling2D):
     """Largest element of each window of images.
 
-    # Arguments
+    Arguments:
         pool_size: int or tuple of two ints, size of the window.
         strides: int or tuple of two ints, steps of the window; None for `pool_size`.
         padding: 'valid' or 'same'.
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
 
-    # Input shape
+    Input shape:
         (N, H, W, C), or (N, C, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, H', W', C), or (N, C, H', W').
     """
 
@@ -218,16 +218,16 @@ class MaxPooling2D(_Pooling2D):
 class AveragePooling2D(_Pooling2D):
     """Mean of each window of images; padding does not count.
 
-    # Arguments
+    Arguments:
         pool_size: int or tuple of two ints, size of the window.
         strides: int or tuple of two ints, steps of the window; None for `pool_size`.
         padding: 'valid' or 'same'.
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
 
-    # Input shape
+    Input shape:
         (N, H, W, C), or (N, C, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, H', W', C), or (N, C, H', W').
     """
 
@@ -242,16 +242,16 @@ class AveragePooling2D(_Pooling2D):
 class MaxPooling3D(_Pooling3D):
     """Largest element of each window of volumes.
 
-    # Arguments
+    Arguments:
         pool_size: int or tuple of three ints, size of the window.
         strides: int or tuple of three ints, steps of the window; None for `pool_size`.
         padding: 'valid' or 'same'.
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
 
-    # Input shape
+    Input shape:
         (N, D, H, W, C), or (N, C, D, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, D', H', W', C), or (N, C, D', H', W').
     """
 
@@ -266,16 +266,16 @@ class MaxPooling3D(_Pooling3D):
 class AveragePooling3D(_Pooling3D):
     """Mean of each window of volumes; padding does not count.
 
-    # Arguments
+    Arguments:
         pool_size: int or tuple of three ints, size of the window.
         strides: int or tuple of three ints, steps of the window; None for `pool_size`.
         padding: 'valid' or 'same'.
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
 
-    # Input shape
+    Input shape:
         (N, D, H, W, C), or (N, C, D, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, D', H', W', C), or (N, C, D', H', W').
     """
 
@@ -290,7 +290,7 @@ class AveragePooling3D(_Pooling3D):
 class _GlobalPooling(Layer):
     """Base of pooling over all of the spatial axes.
 
-    # Arguments
+    Arguments:
         rank: int, number of spatial axes.
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
     """
@@ -317,7 +317,7 @@ class _GlobalPooling(Layer):
 class _GlobalPooling1D(_GlobalPooling):
     """Base of pooling over all time.
 
-    # Arguments
+    Arguments:
         data_format: 'channels_last' or 'channels_first'.
     """
 
@@ -328,7 +328,7 @@ class _GlobalPooling1D(_GlobalPooling):
 class _GlobalPooling2D(_GlobalPooling):
     """Base of pooling over whole images.
 
-    # Arguments
+    Arguments:
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
     """
 
@@ -340,7 +340,7 @@ class _GlobalPooling2D(_GlobalPooling):
 class _GlobalPooling3D(_GlobalPooling):
     """Base of pooling over whole volumes.
 
-    # Arguments
+    Arguments:
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
     """
 
@@ -352,13 +352,13 @@ class _GlobalPooling3D(_GlobalPooling):
 class GlobalAveragePooling1D(_GlobalPooling1D):
     """Mean over all steps of sequences, or over those that a mask lets through.
 
-    # Arguments
+    Arguments:
         data_format: 'channels_last' or 'channels_first'.
 
-    # Input shape
+    Input shape:
         (N, T, C), or (N, C, T) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, C).
     """
 
@@ -380,13 +380,13 @@ class GlobalAveragePooling1D(_GlobalPooling1D):
 class GlobalMaxPooling1D(_GlobalPooling1D):
     """Largest element over all steps of sequences.
 
-    # Arguments
+    Arguments:
         data_format: 'channels_last' or 'channels_first'.
 
-    # Input shape
+    Input shape:
         (N, T, C), or (N, C, T) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, C).
     """
 
@@ -397,13 +397,13 @@ class GlobalMaxPooling1D(_GlobalPooling1D):
 class GlobalAveragePooling2D(_GlobalPooling2D):
     """Mean over the pixels of images.
 
-    # Arguments
+    Arguments:
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
 
-    # Input shape
+    Input shape:
         (N, H, W, C), or (N, C, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, C).
     """
 
@@ -414,13 +414,13 @@ class GlobalAveragePooling2D(_GlobalPooling2D):
 class GlobalMaxPooling2D(_GlobalPooling2D):
     """Largest element over the pixels of images.
 
-    # Arguments
+    Arguments:
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
 
-    # Input shape
+    Input shape:
         (N, H, W, C), or (N, C, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, C).
     """
 
@@ -431,13 +431,13 @@ class GlobalMaxPooling2D(_GlobalPooling2D):
 class GlobalAveragePooling3D(_GlobalPooling3D):
     """Mean over the elements of volumes.
 
-    # Arguments
+    Arguments:
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
 
-    # Input shape
+    Input shape:
         (N, D, H, W, C), or (N, C, D, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, C).
     """
 
@@ -448,13 +448,13 @@ class GlobalAveragePooling3D(_GlobalPooling3D):
 class GlobalMaxPooling3D(_GlobalPooling3D):
     """Largest element over volumes.
 
-    # Arguments
+    Arguments:
         data_format: 'channels_last' or 'channels_first'; None for the setting in `~/.keras/keras.json`.
 
-    # Input shape
+    Input shape:
         (N, D, H, W, C), or (N, C, D, H, W) for channels_first.
 
-    # Output shape
+    Output shape:
         (N, C).
     """
 
