@@ -1,4 +1,4 @@
-"""Convolutional, pooling and local layers against numbers stored from Keras 2.2.4 (see golden/make_convolutional.py)."""
+"""Convolutional, pooling and local layers against numbers of Keras 2.2.4 (see golden/make_convolutional.py)."""
 
 import functools
 import json
