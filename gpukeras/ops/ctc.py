@@ -259,7 +259,8 @@ class _Kernel:
                 partial(xp.subtract, window, top, window),
                 partial(xp.exp, window, window),
                 partial(xp.add, top, lp[t], top),
-                reduce_thunk(xp, "add", window, (0,), window[0]) if xp is not np else partial(_sum3, window),
+                partial(xp.add, window[0], window[1], window[0]),
+                partial(xp.add, window[0], window[2], window[0]),
                 partial(xp.log, window[0], window[0]),
                 partial(xp.add, window[0], top, alpha[t, :, 2:]),
             ]
@@ -338,12 +339,6 @@ class _Kernel:
             partial(xp.copyto, prob, 0, "same_kind", outside.T[:, :, None]),
             partial(xp.copyto, out, prob, "same_kind"),
         ]
-
-
-def _sum3(window: Any) -> None:
-    """The sum of three arrays into the first."""
-    np.add(window[0], window[1], window[0])
-    np.add(window[0], window[2], window[0])
 
 
 def ctc_loss(logits: Any, labels: Any, input_length: Any, label_length: Any) -> Tensor:
