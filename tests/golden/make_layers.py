@@ -4,8 +4,10 @@ PYTHON_WITH_KERAS_2_2_4 tests/golden/make_layers.py tests/golden/layers.npz
 PYTHON_WITH_TF_KERAS    tests/golden/make_layers.py OTHER.npz --with tf_keras
 
 The second form writes the same kind of file and prints where it differs from the stored one. Known differences, where
-Keras 2.2.4 is right for us: activity penalties are divided by the batch size, a GRU resets after the product by
-default and its bias then has two rows, and bilinear enlarging samples the middles of pixels.
+Keras 2.2.4 is right for us: the gates of LSTM and GRU are hard sigmoids by default; a GRU applies the reset gate before
+the product by default, and its bias has one row; activity penalties are summed over the batch; bilinear enlarging
+samples at i / scale. The first step of batch normalisation's moving averages is corrected in Keras 2.2.4 only, and not
+in gpukeras.
 """
 
 import argparse
