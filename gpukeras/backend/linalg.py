@@ -65,7 +65,8 @@ def _split_rows(out: Tensor, like: Tensor, tail: Sequence[Any]) -> Tensor:
 def dot(x: Any, y: Any) -> Tensor:
     """Multiplies two tensors: the last axis of `x` with the last but one of `y`.
 
-    A sparse `x` is multiplied as it is, without its zeros; the result, and the gradient of `y`, are dense.
+    A sparse `x` is multiplied as it is, without its zeros; the result and the gradient of `y` are dense, and there is
+    none for `x`, whose entries are data.
 
     Arguments:
         x: tensor of shape (..., D).
