@@ -319,11 +319,11 @@ class Bidirectional(Wrapper):
             half = len(weights) // 2
             self.forward_layer._initial_weights = weights[:half]
             self.backward_layer._initial_weights = weights[half:]
-        self.stateful = layer.stateful
         self.return_sequences = layer.return_sequences
         self.return_state = layer.return_state
         self._num_constants = None
         super().__init__(layer, **kwargs)
+        # Set after `Layer` did; Keras 2.2.4 sets it only before, and so loses the states in `predict`.
         self.stateful = layer.stateful
         self.supports_masking = True
         self.input_spec = layer.input_spec
