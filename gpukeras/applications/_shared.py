@@ -252,7 +252,7 @@ def mobile_input(b, alpha, alphas, sizes, depth_multiplier):
         depth_multiplier: int; the ImageNet weights need 1.
 
     Returns:
-        The input tensor; the height, which names the model, int or None; the size that names the weights.
+        Pair: the input tensor; the size that names the model and its weights, int or None.
 
     Raises:
         ValueError: when there are no ImageNet weights for these.
@@ -267,18 +267,18 @@ def mobile_input(b, alpha, alphas, sizes, depth_multiplier):
     x = b.input(default, 32, fixed=b.include_top)
     rows, cols = b.input_shape[1:] if first else b.input_shape[:2]
     if b.weights != "imagenet":
-        return x, rows, rows
+        return x, rows
     if depth_multiplier != 1:
         raise ValueError(f"{b.name}: the ImageNet weights need depth_multiplier=1, got {depth_multiplier!r}")
     if alpha not in alphas:
         known = ", ".join(str(a) for a in sorted(alphas))
         raise ValueError(f"{b.name}: there are ImageNet weights for alpha in {known}; got {alpha!r}; use weights=None")
     if rows == cols and rows in sizes:
-        return x, rows, rows
+        return x, rows
     if rows is not None or cols is not None:
         warnings.warn(
             f"{b.name}: there are ImageNet weights for square images of {', '.join(map(str, sizes))} pixels, not for "
             f"input_shape={b.input_shape}; those for 224 are loaded",
             stacklevel=3,
         )
-    return x, rows, 224
+    return x, 224

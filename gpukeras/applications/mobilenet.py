@@ -74,7 +74,7 @@ def MobileNet(
         ValueError: when an argument, or the combination of them, is not possible.
     """
     b = Build("MobileNet", include_top, weights, input_tensor, input_shape, pooling, classes, kwargs)
-    x, rows, size = mobile_input(b, alpha, _ALPHAS, _SIZES, depth_multiplier)
+    x, size = mobile_input(b, alpha, _ALPHAS, _SIZES, depth_multiplier)
     layers = b.layers
     x = layers.ZeroPadding2D(((0, 1), (0, 1)), name="conv1_pad")(x)
     x = layers.Conv2D(int(32 * alpha), (3, 3), strides=(2, 2), use_bias=False, name="conv1")(x)
@@ -91,7 +91,7 @@ def MobileNet(
         x = layers.Reshape((classes,))(x)
     else:
         x = b.pool(x)
-    model = b.model("mobilenet_%0.2f_%s" % (alpha, rows), x)
+    model = b.model("mobilenet_%0.2f_%s" % (alpha, size), x)
     suffix = "" if b.include_top else "_no_top"
     return b.load(model, f"{_ORIGIN}mobilenet_{_ALPHAS.get(alpha)}_{size}_tf{suffix}.h5")
 

@@ -62,7 +62,7 @@ def MobileNetV2(
         ValueError: when an argument, or the combination of them, is not possible.
     """
     b = Build("MobileNetV2", include_top, weights, input_tensor, input_shape, pooling, classes, kwargs)
-    x, rows, size = mobile_input(b, alpha, _ALPHAS, _SIZES, depth_multiplier)
+    x, size = mobile_input(b, alpha, _ALPHAS, _SIZES, depth_multiplier)
     layers = b.layers
     x = layers.ZeroPadding2D(correct_pad(b, x, 3), name="Conv1_pad")(x)
     x = layers.Conv2D(_rounded(32 * alpha), (3, 3), strides=(2, 2), use_bias=False, name="Conv1")(x)
@@ -79,7 +79,7 @@ def MobileNetV2(
         x = layers.Dense(classes, activation="softmax", name="Logits")(x)
     else:
         x = b.pool(x)
-    model = b.model("mobilenetv2_%0.2f_%s" % (alpha, rows), x)
+    model = b.model("mobilenetv2_%0.2f_%s" % (alpha, size), x)
     suffix = "" if b.include_top else "_no_top"
     file_name = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{_ALPHAS.get(alpha)}_{size}{suffix}.h5"
     return b.load(model, _ORIGIN + file_name)

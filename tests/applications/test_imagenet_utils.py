@@ -1,7 +1,7 @@
 """Images in, class names out."""
 
-import gzip
 import json
+import lzma
 import os
 
 import numpy as np
@@ -14,11 +14,11 @@ from gpukeras.applications import imagenet_utils
 from gpukeras.layers import Input, Lambda
 from tests.golden import applications_cases as cases
 
-PATH = os.path.join(os.path.dirname(os.path.dirname(__file__)), "golden", "applications.json.gz")
+PATH = os.path.join(os.path.dirname(os.path.dirname(__file__)), "golden", "applications.json.xz")
 
 
 def stored():
-    with gzip.open(PATH, "rt") as f:
+    with lzma.open(PATH, "rt") as f:
         return json.load(f)["preprocess"]
 
 

@@ -186,5 +186,5 @@ def preprocessed(utils):
 
 
 def dumps(data):
-    """One line a model: differences between versions of the file stay readable."""
+    """JSON without spaces, keys in order: the same facts give the same file."""
     return json.dumps(data, sort_keys=True, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""Writes applications.json.gz: run it with Keras 2.2.4, then once more with tf_keras for the later networks.
+"""Writes applications.json.xz: run it with Keras 2.2.4, then once more with tf_keras for the later networks.
 
     python tests/golden/make_applications.py keras
     python tests/golden/make_applications.py tf_keras
@@ -6,9 +6,9 @@
 What the file has already is kept; remove it to start anew.
 """
 
-import gzip
 import importlib
 import json
+import lzma
 import os
 import sys
 
@@ -17,7 +17,7 @@ sys.path.insert(0, HERE)
 
 import applications_cases as cases  # noqa: E402
 
-PATH = os.path.join(HERE, "applications.json.gz")
+PATH = os.path.join(HERE, "applications.json.xz")
 
 
 def fetched_files(patches):
@@ -49,14 +49,14 @@ def output(keras, function, arguments):
 
 def write(data):
     raw = cases.dumps(data).encode("ascii")
-    with open(PATH, "wb") as f, gzip.GzipFile("", "wb", fileobj=f, mtime=0) as z:
-        z.write(raw)
+    with lzma.open(PATH, "wb", preset=9) as f:
+        f.write(raw)
 
 
 def read():
     if not os.path.exists(PATH):
         return {}
-    with gzip.open(PATH, "rt") as f:
+    with lzma.open(PATH, "rt") as f:
         return json.load(f)
 
 
