@@ -59,5 +59,7 @@ def test_memory_between_batches_is_what_the_stateful_lstm_needs():
 def test_mnist_cnn_reaches_99_percent():
     if not MNIST.exists():
         pytest.skip("mnist.npz is not beside this checkout")
+    if not os.environ.get("GPUKERAS_LONG_TESTS"):
+        pytest.skip("twelve epochs take about a quarter of an hour; GPUKERAS_LONG_TESTS=1 runs them")
     out = run("mnist_cnn.py", MNIST)
     assert float(re.search(r"Test accuracy: ([\d.]+)", out).group(1)) >= 0.99
