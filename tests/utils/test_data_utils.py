@@ -265,8 +265,8 @@ enqueuer = OrderedEnqueuer(Batches(), use_multiprocessing=True)
 enqueuer.start(2, 4)
 batches = enqueuer.get()
 next(batches)
-print(*[p.pid for p in multiprocessing.active_children()], flush=True)
-try:
+try:  # the interrupt may come as soon as the line below is read
+    print(*[p.pid for p in multiprocessing.active_children()], flush=True)
     for batch in batches:
         pass
 except KeyboardInterrupt:
