@@ -30,6 +30,8 @@ from .pooling import (
 )
 
 __all__ = [
+    "AtrousConv1D",
+    "AtrousConv2D",
     "Conv1D",
     "Conv2D",
     "Conv2DTranspose",

@@ -24,6 +24,7 @@ _HOME = {
     "convert_all_kernels_in_model": "layer_utils",
     "get_source_inputs": "layer_utils",
     "print_summary": "layer_utils",
+    "multi_gpu_model": "multi_gpu_utils",
     "plot_history": "vis_utils",
     "plot_model": "vis_utils",
 }
@@ -34,6 +35,7 @@ _SUBMODULES = (
     "generic_utils",
     "io_utils",
     "layer_utils",
+    "multi_gpu_utils",
     "np_utils",
     "test_utils",
     "vis_utils",
@@ -53,6 +55,7 @@ __all__ = [
     "get_file",
     "get_source_inputs",
     "h5dict",
+    "multi_gpu_model",
     "normalize",
     "plot_history",
     "plot_model",

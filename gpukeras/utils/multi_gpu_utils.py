@@ -1,0 +1,91 @@
+"""One model on several devices: each batch is split among copies that share their weights."""
+
+import numbers
+
+from .. import backend as K
+
+__all__ = ["multi_gpu_model"]
+
+
+def multi_gpu_model(model, gpus=None, cpu_merge=True, cpu_relocation=False):
+    """Makes a model that splits its batches among several GPUs.
+
+    The copies share the weights of `model`, so that saving and loading `model` saves and loads what was trained;
+    compile and fit the returned model.  A batch that does not divide leaves the rest to the last copy.
+
+    Arguments:
+        model: built `Model`, the template.
+        gpus: int >= 2, the number of GPUs; or list of at least two GPU numbers; None for all there are.
+        cpu_merge: whether the results are put together on the CPU; otherwise on the first of the GPUs.
+        cpu_relocation: whether the weights are to live on the CPU: the template is built again there.
+
+    Returns:
+        `Model` with the inputs and outputs of `model`.
+
+    Raises:
+        ValueError: for fewer than two GPUs, or for GPUs that are not there.
+    """
+    from ..engine.training import Model
+    from ..layers.core import Lambda
+    from ..layers.merge import concatenate
+    from ..models import clone_model
+
+    numbers_of_gpus = _gpu_numbers(gpus)
+    if cpu_relocation:
+        with K.device("/cpu:0"):
+            twin = clone_model(model)
+        twin.set_weights(model.get_weights())
+        model = twin
+    parts = len(numbers_of_gpus)
+    merged = [[] for _ in model.outputs]
+    for i, gpu in enumerate(numbers_of_gpus):
+        with K.device("/gpu:%d" % gpu), K.name_scope("replica_%d" % gpu):
+            slices = []
+            for x in model.inputs:
+                shape = K.int_shape(x)[1:]
+                cut = Lambda(_part, output_shape=shape, arguments={"i": i, "parts": parts})
+                slices.append(cut(x))
+            outputs = model(slices if len(slices) > 1 else slices[0])
+            for results, y in zip(merged, outputs if isinstance(outputs, list) else [outputs], strict=True):
+                results.append(y)
+    with K.device("/cpu:0" if cpu_merge else "/gpu:%d" % numbers_of_gpus[0]):
+        outputs = [
+            concatenate(results, axis=0, name=name) for name, results in zip(model.output_names, merged, strict=True)
+        ]
+    return Model(model.inputs, outputs)
+
+
+def _part(x, i, parts):
+    """Rows of copy `i` of `parts`: a `parts`-th of the batch, and for the last one what remains besides."""
+    rows = K.shape(x)[0]
+    step = rows // parts
+    return x[i * step :] if i == parts - 1 else x[i * step : (i + 1) * step]
+
+
+def _gpu_numbers(gpus):
+    """The numbers of the GPUs to use, checked against those that are there."""
+    there = list(range(len(K.tensorflow_backend._get_available_gpus())))
+    if gpus is None:
+        gpus = there
+    if isinstance(gpus, (list, tuple)):
+        wanted = list(gpus)
+        if not all(isinstance(g, numbers.Integral) for g in wanted):
+            raise ValueError("`gpus` should be an int or a list of ints, got %r" % (gpus,))
+    elif isinstance(gpus, numbers.Integral) and not isinstance(gpus, bool):
+        wanted = list(range(gpus))
+    else:
+        raise ValueError("`gpus` should be an int or a list of ints, got %r" % (gpus,))
+    if len(wanted) < 2:
+        raise ValueError(
+            "`multi_gpu_model` needs at least two GPUs, got gpus=%r (%d on this machine); use the model itself"
+            % (gpus, len(there))
+        )
+    if len(set(wanted)) < len(wanted):
+        raise ValueError("`gpus` names a GPU twice: %r" % (gpus,))
+    missing = [g for g in wanted if g not in there]
+    if missing:
+        raise ValueError(
+            "`multi_gpu_model` was called with gpus=%r, but GPU %s is not there; this machine has %d: %s"
+            % (gpus, ", ".join(map(str, missing)), len(there), there)
+        )
+    return [int(g) for g in wanted]
