@@ -89,7 +89,7 @@ def _clone_sequential(model, input_tensors):
     tensors = to_list(input_tensors, allow_tuple=True)
     if len(tensors) != 1:
         raise ValueError(
-            "To clone a `Sequential` model, we expect at most one tensor as part of `input_tensors`, got "
+            f"A `Sequential` model has one input, so its clone takes at most one tensor in `input_tensors`, got "
             f"{len(tensors)}."
         )
     x = _as_input(tensors[0], "input_wrapper_for_" + str(getattr(tensors[0], "name", "x")).split(":")[0])

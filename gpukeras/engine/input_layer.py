@@ -145,8 +145,7 @@ def Input(shape=None, batch_shape=None, name=None, dtype=None, sparse=False, ten
     """
     if batch_shape is None and shape is None and tensor is None:
         raise ValueError(
-            "Please provide to Input either a `shape` or a `batch_shape` argument. Note that `shape` does "
-            "not include the batch dimension."
+            "Input needs `shape` (of one sample, without the batch axis) or `batch_shape` (with it); got neither."
         )
     if batch_shape is None and shape is not None:
         batch_shape = (None, *_as_tuple(shape, name or "Input"))

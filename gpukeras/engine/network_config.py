@@ -85,8 +85,7 @@ def _plain_arguments(node, index):
         except (TypeError, ValueError):
             warnings.warn(
                 f"Layer {node.outbound_layer.name} was passed a keyword argument that cannot be saved: "
-                f"{key}={value}. It will not be included "
-                "in the serialized model (and thus will be missing at deserialization time).",
+                f"{key}={value}. The saved model leaves it out and will be loaded without it.",
                 stacklevel=4,
             )
             continue

@@ -49,8 +49,7 @@ class Sequential(Model):
     def model(self):
         """The model itself: once, a Sequential was a wrapper around another model."""
         warnings.warn(
-            "`Sequential.model` is deprecated. `Sequential` is a subclass of `Model`, you can just use your "
-            "`Sequential` instance directly.",
+            "`Sequential.model` is deprecated: a `Sequential` is itself a `Model`, use it as it is.",
             stacklevel=2,
         )
         return self
@@ -189,8 +188,7 @@ class Sequential(Model):
         probabilities = self.predict(x, batch_size, verbose)
         if probabilities.min() < 0.0 or probabilities.max() > 1.0:
             warnings.warn(
-                "Network returning invalid probability values. The last layer might not normalize predictions "
-                "into probabilities (like softmax or sigmoid would).",
+                "The outputs are no probabilities: some lie outside 0 to 1. End the network in a softmax or sigmoid.",
                 stacklevel=2,
             )
         return probabilities

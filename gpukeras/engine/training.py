@@ -204,8 +204,8 @@ class Model(TrainingSetup, Network):
         if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
             found = f"{len(data)} items" if hasattr(data, "__len__") else f"a {type(data).__name__}"
             raise ValueError(
-                "When passing validation_data, it must contain 2 (x_val, y_val) or 3 (x_val, y_val, "
-                f"val_sample_weights) items, however it contains {found}"
+                "validation_data should be (x_val, y_val) or (x_val, y_val, val_sample_weights), 2 or 3 items, "
+                f"however it contains {found}"
             )
         weights = data[2] if len(data) == 3 else None
         x, y, weights = self._training_data(data[0], data[1], weights, batch_size=batch_size, what="validation")
@@ -279,8 +279,8 @@ class Model(TrainingSetup, Network):
         if self.stateful and batch_size and x and not K.is_tensor(x[0]) and x[0].shape[0] > batch_size:
             if x[0].shape[0] % batch_size != 0:
                 raise ValueError(
-                    "In a stateful network, you should only pass inputs with a number of samples that can be divided "
-                    f"by the batch size. Found: {x[0].shape[0]} samples. Batch size: {batch_size}."
+                    f"A stateful network takes whole batches only: {x[0].shape[0]} samples cannot be divided "
+                    f"into batches of {batch_size}."
                 )
         self._make_predict_function()
         if x and steps is None and x[0].shape[0] == 0:
@@ -475,9 +475,8 @@ def _batch_size(batch_size, steps, data, steps_name):
     if any(map(_has_tensors, data)):
         if steps is None:
             raise ValueError(
-                f"If your data is in the form of symbolic tensors, you should specify the `{steps_name}` argument "
-                "(instead of the `batch_size` argument, because symbolic tensors are expected to produce batches of "
-                "data)."
+                f"Symbolic tensors give batches without end, so you should specify the `{steps_name}` argument, and "
+                "no `batch_size`."
             )
     if steps is not None:
         if steps < 1:
@@ -522,8 +521,8 @@ def _split(x, y, weights, share):
         raise ValueError(f"`validation_split` must be a number from 0 to 1 (1 excluded), got {share}.")
     if any(map(K.is_tensor, x + y)):
         raise ValueError(
-            "If your data is in the form of symbolic tensors, you cannot use `validation_split`; pass "
-            "`validation_data` and `validation_steps`."
+            "With symbolic tensors as data you cannot use `validation_split`; pass `validation_data` and "
+            "`validation_steps`."
         )
     arrays = x + y
     samples = int(arrays[0].shape[0]) if arrays else 0

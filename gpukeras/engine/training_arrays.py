@@ -131,7 +131,7 @@ def fit_loop(
     do_validation = bool(val_f and (val_ins or validation_steps))
     if validation_steps and steps_per_epoch is None:
         raise ValueError(
-            "Can only use `validation_steps` when doing step-wise training, i.e. `steps_per_epoch` must be set."
+            "`validation_steps` goes with `steps_per_epoch`, which is not set; arrays are validated whole."
         )
     samples = check_num_samples(ins, batch_size, steps_per_epoch, "steps_per_epoch")
     if verbose and do_validation and ins and val_ins and hasattr(ins[0], "shape") and hasattr(val_ins[0], "shape"):

@@ -35,8 +35,7 @@ def loss_per_output(loss, output_names):
     if isinstance(loss, list):
         if len(loss) != len(output_names):
             raise ValueError(
-                "When passing a list as loss, it should have one entry per model outputs. "
-                f"The model has {len(output_names)} outputs, but you passed loss={loss}"
+                f"A list of losses should have one entry for each of the {len(output_names)} outputs, got loss={loss}"
             )
         return [losses.get(one) for one in loss]
     function = losses.get(loss)
@@ -65,8 +64,8 @@ def loss_weight_per_output(loss_weights, output_names):
     if isinstance(loss_weights, list):
         if len(loss_weights) != len(output_names):
             raise ValueError(
-                "When passing a list as loss_weights, it should have one entry per model output. The model has "
-                f"{len(output_names)} outputs, but you passed loss_weights={loss_weights}"
+                f"A list of loss_weights should have one number for each of the {len(output_names)} outputs, got "
+                f"loss_weights={loss_weights}"
             )
         return loss_weights
     raise TypeError(
@@ -94,8 +93,8 @@ def given_targets(target_tensors, output_names):
     if isinstance(target_tensors, list):
         if len(target_tensors) != len(output_names):
             raise ValueError(
-                "When passing a list as `target_tensors`, it should have one entry per model output. The model has "
-                f"{len(output_names)} outputs, but you passed target_tensors={target_tensors}"
+                "When passing a list as `target_tensors`, it should hold one tensor for each of the "
+                f"{len(output_names)} outputs, got target_tensors={target_tensors}"
             )
         return target_tensors
     if isinstance(target_tensors, dict):
@@ -104,8 +103,8 @@ def given_targets(target_tensors, output_names):
     if K.is_tensor(target_tensors):
         if len(output_names) != 1:
             raise ValueError(
-                f"The model has {len(output_names)} outputs, but you passed a single tensor as `target_tensors`. "
-                "Expected a list or a dict of tensors."
+                f"The model has {len(output_names)} outputs, but you passed a single tensor as `target_tensors`; give "
+                "one per output, in a list or by name in a dict."
             )
         return [target_tensors]
     raise TypeError(
@@ -152,8 +151,8 @@ def sample_weight_mode_per_output(modes, output_names, skipped):
     elif isinstance(modes, list):
         if len(modes) != len(output_names):
             raise ValueError(
-                "When passing a list as sample_weight_mode, it should have one entry per model output. The model has "
-                f"{len(output_names)} outputs, but you passed sample_weight_mode={modes}"
+                f"A list as sample_weight_mode should have one entry for each of the {len(output_names)} outputs, got "
+                f"sample_weight_mode={modes}"
             )
     else:
         modes = [modes] * len(output_names)

@@ -108,8 +108,8 @@ def _steps(generator, steps, name):
         return int(steps)
     if not isinstance(generator, Sequence):
         raise ValueError(
-            f"`{name}=None` is only valid for a generator based on the `keras.utils.Sequence` class. "
-            f"Please specify `{name}` or use the `keras.utils.Sequence` class."
+            f"`{name}=None` needs data that know their length, a `keras.utils.Sequence`; a generator does not, so "
+            f"specify `{name}`."
         )
     return len(generator)
 
@@ -117,8 +117,8 @@ def _steps(generator, steps, name):
 def _warn_of_copies(generator, use_multiprocessing, workers):
     if use_multiprocessing and workers > 1 and not isinstance(generator, Sequence):
         warnings.warn(
-            "Using a generator with `use_multiprocessing=True` and multiple workers may duplicate your data. Please "
-            "consider using the `keras.utils.Sequence` class.",
+            "Each worker process runs the generator from its start, which may duplicate your data; a "
+            "`keras.utils.Sequence` is shared out without repetition.",
             stacklevel=4,
         )
 
@@ -168,7 +168,7 @@ def _train_batch(batch):
     """A batch as `(x, y, sample_weight)`."""
     if not hasattr(batch, "__len__") or isinstance(batch, (np.ndarray, dict)) or len(batch) not in (2, 3):
         raise ValueError(
-            "Output of generator should be a tuple `(x, y, sample_weight)` or `(x, y)`. Found: " + _shown(batch)
+            "Output of generator should be a tuple `(x, y)` or `(x, y, sample_weight)`. Found: " + _shown(batch)
         )
     x, y = batch[0], batch[1]
     return x, y, batch[2] if len(batch) == 3 else None
@@ -205,8 +205,7 @@ def _validation(model, data, steps, passes, reading, stack):
         return validate, None
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         raise ValueError(
-            "`validation_data` should be a tuple `(val_x, val_y, val_sample_weight)` or `(val_x, val_y)`. "
-            f"Found: {_shown(data)}"
+            f"`validation_data` should be a tuple `(x, y)` or `(x, y, sample_weight)`. Found: {_shown(data)}"
         )
     x, y, weights = model._standardize_user_data(data[0], data[1], data[2] if len(data) == 3 else None)
     arrays = x + y + weights + model._phase_value("test_function", 0.0)

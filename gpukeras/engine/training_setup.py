@@ -129,8 +129,8 @@ class TrainingSetup:
             return
         if len(self.trainable_weights) != len(self._collected_trainable_weights):
             warnings.warn(
-                "Discrepancy between trainable weights and collected trainable weights, did you set `model.trainable` "
-                "without calling `model.compile` after ?",
+                "Discrepancy between what is trainable now and what was at `compile`: training keeps to the latter; "
+                "compile again after changing `trainable`.",
                 UserWarning,
                 stacklevel=3,
             )
@@ -316,8 +316,8 @@ class TrainingSetup:
             check_label_range(targets, self._feed_loss_fns, self._feed_outputs, self._feed_output_names)
         if batch_size and self.stateful and x and not K.is_tensor(x[0]) and x[0].shape[0] % batch_size != 0:
             raise ValueError(
-                "In a stateful network, you should only pass inputs with a number of samples that can be divided by "
-                f"the batch size. Found: {x[0].shape[0]} samples, batch size {batch_size}"
+                f"A stateful network takes whole batches only: {x[0].shape[0]} samples cannot be divided "
+                f"into batches of {batch_size}"
             )
         return x, targets, weights
 

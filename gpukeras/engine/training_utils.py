@@ -301,14 +301,13 @@ def _is_temporal(mode, sample_weight, y):
         raise ValueError(f'"sample_weight_mode" should be None or "temporal". Found: {mode}')
     if len(y.shape) < 3:
         raise ValueError(
-            f"Found targets of shape {tuple(y.shape)}. Timestep-wise sample weighting (use of "
-            'sample_weight_mode="temporal") is restricted to outputs that are at least 3D, '
-            "i.e. that have a time dimension."
+            f"Found targets of shape {tuple(y.shape)}, but weights per time step "
+            '(sample_weight_mode="temporal") need outputs with a time axis: at least 3D.'
         )
     if sample_weight is not None and np.ndim(sample_weight) != 2:
         raise ValueError(
-            f"Found a sample_weight array with shape {np.shape(sample_weight)}. In order to use timestep-wise sample "
-            "weighting, you should pass a 2D sample_weight array."
+            f"Found a sample_weight array with shape {np.shape(sample_weight)}, but weights per time step are "
+            "a 2D sample_weight array (samples, steps)."
         )
     return True
 
@@ -319,9 +318,8 @@ def _checked_sample_weight(y, sample_weight, temporal):
         raise ValueError(f"sample_weight must hold numbers, but got an array of dtype {weights.dtype}.")
     if not temporal and weights.ndim != 1:
         raise ValueError(
-            f"Found a sample_weight array with shape {weights.shape}. In order to use timestep-wise sample weights, "
-            'you should specify sample_weight_mode="temporal" in compile(). If you just mean to use sample-wise '
-            "weights, make sure your sample_weight array is 1D."
+            f"Found a sample_weight array with shape {weights.shape}. One weight per sample is a 1D array; for "
+            'weights per time step, compile with sample_weight_mode="temporal".'
         )
     if tuple(y.shape[: weights.ndim]) != weights.shape:
         raise ValueError(

@@ -89,9 +89,8 @@ class ConvRNN2D(RNN):
             or [spec.shape[1 if first else 3] for spec in self.state_spec] != sizes
         ):
             raise ValueError(
-                f"Layer {self.name}: an `initial_state` was passed that is not compatible with `cell.state_size`. "
-                f"Received `state_spec`={self.state_spec}; however `cell.state_size` is {self.cell.state_size}: "
-                "states are images with that many channels"
+                f"Layer {self.name}: the given `initial_state` is not compatible with `cell.state_size`: that is "
+                f"{self.cell.state_size}, images with that many channels, and {self.state_spec} came"
             )
 
     def get_initial_state(self, inputs):
@@ -117,9 +116,9 @@ class ConvRNN2D(RNN):
         shape = self.input_spec[0].shape
         if not shape or None in (shape[0], *shape[2:]):
             raise ValueError(
-                f"Layer {self.name}: if a RNN is stateful, it needs to know its batch size and the size of the images, "
-                f"got input shape {shape}:\n- If using a Sequential model, pass `batch_input_shape` to your first "
-                "layer.\n- If using the functional API, pass `batch_shape` to your Input layer."
+                f"Layer {self.name}: a stateful layer needs to know its batch size and the size of the images, got "
+                f"input shape {shape}; give the first layer of a Sequential a `batch_input_shape`, or Input a "
+                "`batch_shape`"
             )
         sizes = size_list(self.cell.state_size)
         return [(shape[0], *self._frame_shape(self._sides(shape), size)) for size in sizes]

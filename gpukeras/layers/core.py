@@ -354,9 +354,8 @@ class Flatten(Layer):
     def compute_output_shape(self, input_shape):
         if not all(input_shape[1:]):
             raise ValueError(
-                f'The shape of the input to "Flatten" is not fully defined (got {tuple(input_shape[1:])}). '
-                'Make sure to pass a complete "input_shape" or "batch_input_shape" argument to the first '
-                "layer in your model."
+                f'The shape of the input to "Flatten" is not fully defined: {tuple(input_shape[1:])}. Give the '
+                "first layer of the model an `input_shape` without None."
             )
         return (input_shape[0], int(np.prod(input_shape[1:])))
 

@@ -55,8 +55,8 @@ class RNN(Layer):
             raise ValueError(f"`cell` should have a `call` method. The RNN was passed: {cell!r}")
         if not hasattr(cell, "state_size"):
             raise ValueError(
-                "The RNN cell should have an attribute `state_size` (tuple of integers, one integer per RNN state). "
-                f"The RNN was passed: {cell!r}"
+                "An RNN cell needs an attribute `state_size`, an int or one int for each of its states; "
+                f"there is none on {cell!r}"
             )
         super().__init__(**kwargs)
         self.cell = cell
@@ -125,8 +125,8 @@ class RNN(Layer):
             self.state_spec = [InputSpec(shape=(None, size)) for size in sizes]
         elif [spec.shape[-1] for spec in self.state_spec] != sizes:
             raise ValueError(
-                f"Layer {self.name}: an `initial_state` was passed that is not compatible with `cell.state_size`. "
-                f"Received `state_spec`={self.state_spec}; however `cell.state_size` is {self.cell.state_size}"
+                f"Layer {self.name}: the given `initial_state` is not compatible with `cell.state_size`: that is "
+                f"{self.cell.state_size}, and {self.state_spec} came"
             )
 
     def get_initial_state(self, inputs):
@@ -179,9 +179,8 @@ class RNN(Layer):
         keras_made = [is_keras_tensor(x) for x in extra]
         if any(keras_made) and not all(keras_made):
             raise ValueError(
-                f"Layer {self.name}: the initial state or constants of an RNN layer cannot be specified with a mix of "
-                'Keras tensors and non-Keras tensors (a "Keras tensor" is a tensor that was returned by a Keras layer '
-                "or by `Input`)"
+                f"Layer {self.name}: initial states and constants should be all Keras tensors (results of layers or of "
+                "`Input`) or none; a mix of Keras tensors and others came"
             )
         if not any(keras_made):
             return super().__call__(inputs, **kwargs)
@@ -305,9 +304,8 @@ class RNN(Layer):
         batch_size = spec.shape[0] if spec.shape else None
         if not batch_size:
             raise ValueError(
-                f"Layer {self.name}: if a RNN is stateful, it needs to know its batch size. Specify the batch size of "
-                "your input tensors:\n- If using a Sequential model, pass `batch_input_shape` to your first layer.\n"
-                "- If using the functional API, pass `batch_shape` to your Input layer."
+                f"Layer {self.name}: a stateful layer needs to know its batch size; give the first layer of a "
+                "Sequential a `batch_input_shape`, or Input a `batch_shape`"
             )
         return [(batch_size, size) for size in size_list(self.cell.state_size)]
 

@@ -531,9 +531,8 @@ class Bidirectional(Wrapper):
     def _set_state_specs(self, initial_state):
         if len(initial_state) % 2:
             raise ValueError(
-                f"Bidirectional {self.name!r}: when passing `initial_state` to a Bidirectional RNN, the state should "
-                "be a list containing the states of the underlying RNNs, first those of the forward layer, then those "
-                f"of the backward one. Found: {initial_state}"
+                f"Bidirectional {self.name!r}: `initial_state` should be a list of an even number of states, first "
+                f"those of the forward layer, then those of the backward one. Found: {initial_state}"
             )
         specs = [InputSpec(shape=K.int_shape(s)) for s in initial_state]
         half = len(specs) // 2

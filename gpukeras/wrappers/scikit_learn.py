@@ -239,8 +239,7 @@ class KerasClassifier(BaseWrapper):
             if name in ("acc", "accuracy"):
                 return value
         raise ValueError(
-            "The model is not configured to compute accuracy. "
-            'You should pass `metrics=["accuracy"]` to the `model.compile()` method.'
+            'The score is the accuracy, which the model does not compute: compile it with `metrics=["accuracy"]`.'
         )
 
 

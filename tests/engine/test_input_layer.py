@@ -60,7 +60,7 @@ def test_old_keyword():
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: Input(), ValueError, "either a `shape` or a `batch_shape`"),
+        (lambda: Input(), ValueError, "needs `shape` .* or `batch_shape`"),
         (lambda: InputLayer(name="i"), ValueError, "'i' should be passed either a `batch_input_shape`"),
         (lambda: InputLayer((3,), batch_input_shape=(2, 3)), ValueError, "not both"),
         (lambda: Input(shape=3), TypeError, r"tuple such as \(3,\)"),

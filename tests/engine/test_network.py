@@ -110,7 +110,7 @@ class TestErrors:
         x = Dense(2, name="x")(a)
         y = Dense(2, name="y")(x)
         with (
-            pytest.warns(UserWarning, match="cannot be the output of a previous non-Input layer"),
+            pytest.warns(UserWarning, match="is an output of layer x: what lies before it"),
             pytest.raises(ValueError, match="Graph disconnected.*is the output of layer x: start from a new Input"),
         ):
             Model(x, y)

@@ -224,7 +224,7 @@ class TestRest:
         x = np.array([[0.1, 0.7, 0.2], [0.9, 0.0, 0.1]])
         np.testing.assert_array_equal(model.predict_classes(x), [1, 0])
         np.testing.assert_allclose(model.predict_proba(x), x, rtol=1e-6)
-        with pytest.warns(UserWarning, match="invalid probability"):
+        with pytest.warns(UserWarning, match="are no probabilities"):
             model.predict_proba(3 * x)
         one = Sequential([Dense(1, input_dim=1, use_bias=False)])
         one.set_weights([np.eye(1)])

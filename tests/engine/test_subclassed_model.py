@@ -91,7 +91,7 @@ def test_forgotten_super_init():
         def __init__(self):
             self.layer = Dense(2)
 
-    with pytest.raises(RuntimeError, match=r"forgot to call.*super.*attribute 'layer'"):
+    with pytest.raises(RuntimeError, match=r"attribute 'layer' was set .* `super"):
         Forgetful()
 
 

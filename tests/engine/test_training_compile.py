@@ -104,8 +104,8 @@ class TestCompile:
         ("kwargs", "error", "message"),
         [
             ({"loss": None}, ValueError, "it has no loss to optimize"),
-            ({"loss": []}, ValueError, "one entry per model outputs. The model has 2 outputs, but you passed loss=..$"),
-            ({"loss": ["mse"]}, ValueError, "The model has 2 outputs, but you passed loss=.'mse'."),
+            ({"loss": []}, ValueError, "one entry for each of the 2 outputs, got loss=..$"),
+            ({"loss": ["mse"]}, ValueError, "for each of the 2 outputs, got loss=.'mse'."),
             ({"loss": {"three": "mse"}}, ValueError, 'Unknown entry in loss dictionary: "three".*one.*two'),
             ({"loss": "no_such_loss"}, ValueError, "no_such_loss"),
             ({"loss": "mse", "metrics": ["no_such_metric"]}, ValueError, "no_such_metric"),
@@ -113,11 +113,15 @@ class TestCompile:
             (
                 {"loss": "mse", "loss_weights": [1.0]},
                 ValueError,
-                "The model has 2 outputs, but you passed loss_weights",
+                "for each of the 2 outputs, got loss_weights",
             ),
             ({"loss": "mse", "loss_weights": (1.0, 2.0)}, TypeError, "Could not interpret loss_weights"),
             ({"loss": "mse", "loss_weights": {"x": 1.0}}, ValueError, 'Unknown entry in loss_weights dictionary: "x"'),
-            ({"loss": "mse", "sample_weight_mode": ["temporal"]}, ValueError, "you passed sample_weight_mode="),
+            (
+                {"loss": "mse", "sample_weight_mode": ["temporal"]},
+                ValueError,
+                "for each of the 2 outputs, got sample_weight_mode=",
+            ),
             (
                 {"loss": "mse", "sample_weight_mode": {"one": None}},
                 ValueError,
@@ -126,7 +130,11 @@ class TestCompile:
             ({"loss": "mse", "sample_weight_mode": {"x": None}}, ValueError, "Unknown entry in sample_weight_mode"),
             ({"loss": "mse", "target_tensors": {"x": None}}, ValueError, "Unknown entry in target_tensors"),
             ({"loss": "mse", "target_tensors": set()}, TypeError, "tensor, or a list or a dict of tensors"),
-            ({"loss": "mse", "target_tensors": [None]}, ValueError, "The model has 2 outputs, but you passed target_t"),
+            (
+                {"loss": "mse", "target_tensors": [None]},
+                ValueError,
+                "one tensor for each of the 2 outputs, got target_t",
+            ),
         ],
     )
     def test_bad(self, kwargs, error, message):
@@ -182,7 +190,7 @@ class TestCompile:
         model = dense()
         model.fit(X, Y, verbose=0)
         model.layers[0].trainable = False
-        with pytest.warns(UserWarning, match="Discrepancy between trainable weights and collected trainable"):
+        with pytest.warns(UserWarning, match="Discrepancy between what is trainable now"):
             model.fit(X, Y, verbose=0)
         model.compile("sgd", "mse")
         before = model.get_weights()

@@ -118,9 +118,9 @@ class TestBadData:
         model.stateful_layer = model.layers[0]
         model.layers[0].stateful = True
         model.compile("sgd", "mse")
-        with pytest.raises(ValueError, match="can be divided by the batch size. Found: 9 samples, batch size 2"):
+        with pytest.raises(ValueError, match="9 samples cannot be divided into batches of 2"):
             model.fit(X[:9], Y[:9], batch_size=2)
-        with pytest.raises(ValueError, match="Found: 9 samples. Batch size: 2"):
+        with pytest.raises(ValueError, match="9 samples cannot be divided into batches of 2"):
             model.predict(X[:9], batch_size=2)
 
 

@@ -293,7 +293,7 @@ class TestBad:
     def test_steps(self):
         for name, call in self.calls(batches, None):
             with pytest.raises(
-                ValueError, match=f"`{name}=None` is only valid for a generator based on the `keras.utils"
+                ValueError, match=f"`{name}=None` needs data that know their length, a `keras.utils.Sequence`"
             ):
                 call()
         for name, call in self.calls(batches, 0):
@@ -308,5 +308,5 @@ class TestBad:
     def test_validation_data(self):
         with pytest.raises(ValueError, match="`validation_data` should be a tuple .* Found: "):
             dense().fit_generator(batches(), 1, verbose=0, validation_data=(X,))
-        with pytest.raises(ValueError, match="`validation_steps=None` is only valid for a generator based on"):
+        with pytest.raises(ValueError, match="`validation_steps=None` needs data that know their length"):
             dense().fit_generator(batches(), 1, verbose=0, validation_data=batches())

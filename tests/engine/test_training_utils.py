@@ -210,15 +210,15 @@ class TestWeights:
                 {"class_weight": {0: 1}},
                 "`class_weight` not supported for 3\\+ dimensional targets",
             ),
-            (y, {"sample_weight": np.ones((4, 2))}, r"sample_weight array with shape \(4, 2\). .* make sure .* is 1D"),
+            (y, {"sample_weight": np.ones((4, 2))}, r"sample_weight array with shape \(4, 2\). .* is a 1D array"),
             (y, {"sample_weight": np.ones(3)}, r"shape \(3,\) for an input with shape \(4, 3\)"),
             (y, {"sample_weight": np.array(["a"] * 4)}, "sample_weight must hold numbers"),
-            (y, {"sample_weight_mode": "temporal"}, "restricted to outputs that are at least 3D"),
+            (y, {"sample_weight_mode": "temporal"}, "need outputs with a time axis: at least 3D"),
             (y, {"sample_weight_mode": "other"}, 'should be None or "temporal". Found: other'),
             (
                 np.zeros((2, 3, 4)),
                 {"sample_weight_mode": "temporal", "sample_weight": np.ones(2)},
-                r"shape \(2,\). In order to use timestep-wise .* 2D sample_weight",
+                r"shape \(2,\), but weights per time step are a 2D sample_weight",
             ),
         ],
     )

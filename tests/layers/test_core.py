@@ -180,7 +180,7 @@ def test_flatten():
 def test_flatten_bad_input():
     with pytest.raises(ValueError, match="min_ndim=3, found ndim=2"):
         layers.Flatten()(Input((3,)))
-    with pytest.raises(ValueError, match=r'input to "Flatten" is not fully defined \(got \(3, None\)'):
+    with pytest.raises(ValueError, match=r'input to "Flatten" is not fully defined: \(3, None\)'):
         layers.Flatten()(Input((3, None)))
     with pytest.raises(ValueError, match="data_format"):
         layers.Flatten(data_format="nchw")

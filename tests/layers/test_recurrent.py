@@ -536,7 +536,7 @@ def test_errors_of_states():
         LSTM(3)(x, initial_state=[s])
     with pytest.raises(ValueError, match="not compatible with `cell.state_size`"):
         LSTM(3)(x, initial_state=[Input((4,)), s])
-    with pytest.raises(ValueError, match="mix of Keras tensors and non-Keras"):
+    with pytest.raises(ValueError, match="mix of Keras tensors and others"):
         LSTM(3)(x, initial_state=[s, K.zeros((2, 3))])
     with pytest.raises(ValueError, match="GRUCell does not support constants"):
         RNN(GRUCell(3))(x, constants=s)

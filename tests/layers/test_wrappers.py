@@ -348,7 +348,7 @@ def test_bidirectional_errors():
         with pytest.raises(ValueError, match="must be a recurrent layer"):
             L.Bidirectional(wrong)
     x, s = L.Input((T, C)), L.Input((U,))
-    with pytest.raises(ValueError, match="list containing the states of the underlying RNNs"):
+    with pytest.raises(ValueError, match="list of an even number of states"):
         L.Bidirectional(L.GRU(U))(x, initial_state=s)
     with pytest.raises(ValueError, match="cannot be a mix of Keras tensors"):
         L.Bidirectional(L.GRU(U))(x, initial_state=[s, K.zeros((N, U))])

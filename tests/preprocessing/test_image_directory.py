@@ -120,7 +120,7 @@ def test_tables(tmp_path):
     assert len(table) == 5
     for error, settings, message in (
         (ValueError, dict(x_col=["filename"]), "x_col must be a string"),
-        (ValueError, dict(has_ext="yes"), "has_ext must be either True"),
+        (ValueError, dict(has_ext="yes"), "has_ext says whether"),
         (ValueError, dict(class_mode="all"), "Invalid class_mode"),
         (ValueError, dict(class_mode="input", classes=["x"]), "classes cannot be set"),
         (ValueError, dict(y_col=["kind"]), "y_col must be one column"),

@@ -111,7 +111,7 @@ def test_scores_need_the_accuracy():
     x, y = data()
     made = KerasClassifier(classifier, metrics=(), **DEFAULTS)
     made.fit(x, y)
-    with pytest.raises(ValueError, match="not configured to compute accuracy"):
+    with pytest.raises(ValueError, match="which the model does not compute"):
         made.score(x, y)
     with pytest.raises(ValueError, match="Invalid shape for y"):
         made.fit(x, np.zeros((60, 3, 1)))

@@ -128,7 +128,7 @@ def _check(dataframe, x_col, y_col, has_ext, classes, class_mode):
         raise ValueError(f"x_col must be a string, the name of a column; got {x_col!r}.")
     if not isinstance(has_ext, bool):
         raise ValueError(
-            f"has_ext must be either True if filenames in x_col has extensions, else False; got {has_ext!r}."
+            f"has_ext says whether the names in x_col end in an extension, True or False; got {has_ext!r}."
         )
     if class_mode not in _CLASS_MODES:
         raise ValueError(

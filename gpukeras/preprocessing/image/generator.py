@@ -76,10 +76,7 @@ class ImageDataGenerator:
     ):
         data_format = K.image_data_format() if data_format is None else data_format
         if data_format not in ("channels_last", "channels_first"):
-            raise ValueError(
-                "`data_format` should be 'channels_last' (channel after row and column) or 'channels_first' "
-                f"(channel before row and column). Received: {data_format}"
-            )
+            raise ValueError(f"`data_format` should be 'channels_last' or 'channels_first', got {data_format!r}")
         if validation_split and not 0 < validation_split < 1:
             raise ValueError(f"`validation_split` must be strictly between 0 and 1.  Received: {validation_split}")
         self.featurewise_center = featurewise_center
@@ -493,7 +490,7 @@ def _zoom_limits(zoom_range):
     if np.isscalar(zoom_range):
         return [1 - zoom_range, 1 + zoom_range]
     if len(zoom_range) != 2:
-        raise ValueError(f"`zoom_range` should be a float or a tuple or list of two floats. Received: {zoom_range}")
+        raise ValueError(f"`zoom_range` should be a float, or the two ends of a range, got {zoom_range!r}")
     return [zoom_range[0], zoom_range[1]]
 
 
@@ -511,7 +508,7 @@ def _draw_shift(limit, size):
 
 def _warn_unfitted(setting):
     warnings.warn(
-        f"This ImageDataGenerator specifies `{setting}`, but it hasn't been fit on any training data. "
-        "Fit it first by calling `.fit(numpy_data)`.",
+        f"`{setting}` needs statistics of the training data, and this ImageDataGenerator has none: call "
+        "`.fit(images)` before.",
         stacklevel=3,
     )

@@ -317,8 +317,7 @@ def _split_misc(x):
     for m in misc:
         if len(m) != len(images):
             raise ValueError(
-                "All of the arrays in `x` should have the same length. "
-                f"Found a pair with: len(x[0]) = {len(images)}, len(x[?]) = {len(m)}"
+                f"All of the arrays in `x` need as many rows as there are images, {len(images)}; one has {len(m)}"
             )
     return images, misc
 
@@ -330,7 +329,7 @@ def _subset_slice(subset, n, fraction, y):
     split = int(n * fraction)
     if y is not None and not np.array_equal(np.unique(y[:split]), np.unique(y[split:])):
         raise ValueError(
-            "Training and validation subsets have different number of classes after the split. "
-            "If your numpy arrays are sorted by the label, you might want to shuffle them."
+            "The split leaves other classes for training than for validation; shuffle the arrays first if they "
+            "are sorted by label."
         )
     return slice(None, split) if subset == "validation" else slice(split, None)
