@@ -92,9 +92,10 @@ def given_targets(target_tensors, output_names):
         return [None] * len(output_names)
     if isinstance(target_tensors, list):
         if len(target_tensors) != len(output_names):
+            # programs, and Keras' own tests, match the words of this message and of the next
             raise ValueError(
-                "When passing a list as `target_tensors`, it should hold one tensor for each of the "
-                f"{len(output_names)} outputs, got target_tensors={target_tensors}"
+                "When passing a list as `target_tensors`, it should have one entry per model output. The model has "
+                f"{len(output_names)} outputs, but you passed target_tensors={target_tensors}"
             )
         return target_tensors
     if isinstance(target_tensors, dict):
@@ -103,8 +104,8 @@ def given_targets(target_tensors, output_names):
     if K.is_tensor(target_tensors):
         if len(output_names) != 1:
             raise ValueError(
-                f"The model has {len(output_names)} outputs, but you passed a single tensor as `target_tensors`; give "
-                "one per output, in a list or by name in a dict."
+                f"The model has {len(output_names)} outputs, but you passed a single tensor as `target_tensors`. "
+                "Expected a list or a dict of tensors."
             )
         return [target_tensors]
     raise TypeError(

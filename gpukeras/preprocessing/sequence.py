@@ -212,8 +212,8 @@ class TimeseriesGenerator(Sequence):
         self.batch_size = batch_size
         if self.start_index > self.end_index:
             raise ValueError(
-                f"`start_index+length={self.start_index} > end_index={self.end_index}` leaves no step to predict; "
-                "choose a smaller `length`."
+                f"`start_index+length={self.start_index} > end_index={self.end_index}` is disallowed: no step "
+                "is left to predict; choose a smaller `length`."
             )
 
     def __len__(self):

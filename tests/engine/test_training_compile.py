@@ -133,7 +133,7 @@ class TestCompile:
             (
                 {"loss": "mse", "target_tensors": [None]},
                 ValueError,
-                "one tensor for each of the 2 outputs, got target_t",
+                "The model has 2 outputs, but you passed target_t",
             ),
         ],
     )

@@ -102,7 +102,7 @@ def test_windows_json_round_trip():
 def test_windows_say_what_is_wrong():
     with pytest.raises(ValueError, match="same length. Data length is 3 while target length is 2"):
         sequence.TimeseriesGenerator([1, 2, 3], [1, 2], 1)
-    with pytest.raises(ValueError, match="`start_index.length=50 > end_index=49` leaves no step"):
+    with pytest.raises(ValueError, match="`start_index.length=50 > end_index=49` is disallowed: no step"):
         sequence.TimeseriesGenerator(np.zeros(50), np.zeros(50), 50)
     with pytest.raises(TypeError, match="Data not JSON Serializable"):
         sequence.TimeseriesGenerator(np.array([object()] * 5), np.zeros(5), 1).to_json()
