@@ -44,11 +44,11 @@ class Function:
         self.updates = list(updates)
         self.device = device or default_device()
         self._by_value = [isinstance(t, Placeholder) and t.by_value for t in self.inputs]
+        self._specialises = any(self._by_value)
         self._plans: OrderedDict[tuple[Any, ...], Plan | None] = OrderedDict()
         self._epoch = graph_tensor.storage_epoch()
         self._memory = Memory(self.device)
         self._lock = RLock()
-        self._ranks = [None if t.shape is None else len(t.shape) for t in self.inputs]
 
     def __call__(self, values: Sequence[Any]) -> list[Any]:
         """Run on arrays, numbers or `Rows`, one per input; returns host arrays (NumPy scalars for rank 0)."""
@@ -58,7 +58,7 @@ class Function:
                 f"got {len(values)}"
             )
         arrays = [x if isinstance(x, (np.ndarray, Rows)) else _host_array(x) for x in values]
-        if any(self._by_value):
+        if self._specialises:
             key: tuple[Any, ...] = tuple(
                 bool(np.any(x)) if fixed else x.shape  # type: ignore[arg-type]
                 for x, fixed in zip(arrays, self._by_value, strict=True)

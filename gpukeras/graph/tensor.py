@@ -17,7 +17,7 @@ from .shape import Dim, Shape
 class Node:
     """One application of an operation to tensors."""
 
-    __slots__ = ("op", "inputs", "outputs", "device", "scope", "id", "control")
+    __slots__ = ("op", "inputs", "outputs", "device", "scope", "id")
 
     def __init__(self, op: Op, inputs: tuple[Tensor, ...]) -> None:
         self.op = op
