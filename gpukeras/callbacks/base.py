@@ -4,6 +4,8 @@ import warnings
 from collections import deque
 from time import perf_counter
 
+from ..utils.logs import Logs
+
 __all__ = ["Callback", "CallbackList", "LambdaCallback"]
 
 # A batch hook slower than this, and slower than the batch itself, earns a warning (seconds).
@@ -147,7 +149,7 @@ class CallbackList:
             epoch: int, from 0.
             logs: dict.
         """
-        logs = {} if logs is None else logs
+        logs = Logs() if logs is None else logs
         for callback in self.callbacks:
             callback.on_epoch_begin(epoch, logs)
         self._collect_batch_hooks()
@@ -160,7 +162,7 @@ class CallbackList:
             epoch: int, from 0.
             logs: dict; callbacks may add to it.
         """
-        logs = {} if logs is None else logs
+        logs = Logs() if logs is None else logs
         for callback in self.callbacks:
             callback.on_epoch_end(epoch, logs)
 
@@ -175,7 +177,7 @@ class CallbackList:
             self._collect_batch_hooks()
         if not self._watch:
             if self._begin_hooks:
-                logs = {} if logs is None else logs
+                logs = Logs() if logs is None else logs
                 for hook in self._begin_hooks:
                     hook(batch, logs)
             return
@@ -193,7 +195,7 @@ class CallbackList:
             self._collect_batch_hooks()
         if not self._watch:
             if self._end_hooks:
-                logs = {} if logs is None else logs
+                logs = Logs() if logs is None else logs
                 for hook in self._end_hooks:
                     hook(batch, logs)
             return
@@ -206,7 +208,7 @@ class CallbackList:
         Arguments:
             logs: dict.
         """
-        logs = {} if logs is None else logs
+        logs = Logs() if logs is None else logs
         for callback in self.callbacks:
             callback.on_train_begin(logs)
 
@@ -216,7 +218,7 @@ class CallbackList:
         Arguments:
             logs: dict.
         """
-        logs = {} if logs is None else logs
+        logs = Logs() if logs is None else logs
         for callback in self.callbacks:
             callback.on_train_end(logs)
 
@@ -243,7 +245,7 @@ class CallbackList:
         }
 
     def _timed(self, name, hooks, batch, logs):
-        logs = {} if logs is None else logs
+        logs = Logs() if logs is None else logs
         start = perf_counter()
         for hook in hooks:
             hook(batch, logs)

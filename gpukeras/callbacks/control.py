@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 
 from .. import backend as K
+from ..utils.logs import Logs, find_log
 from .base import Callback
 
 __all__ = [
@@ -27,6 +28,14 @@ def _checked_mode(mode, who):
         stacklevel=3,
     )
     return "auto"
+
+
+def _learning_rate(model):
+    """The learning rate as a Python float, the shortest one that means it: 0.01, though single precision has no 0.01.
+
+    JSON and CSV files of a history are to hold what people wrote.
+    """
+    return float(str(K.get_value(model.optimizer.lr)))
 
 
 class TerminateOnNaN(Callback):
@@ -104,7 +113,7 @@ class ModelCheckpoint(Callback):
             self._say(epoch, f"saving model to {filepath}")
             self._save(filepath)
             return
-        current = logs.get(self.monitor)
+        current = find_log(logs, self.monitor)
         if current is None:
             warnings.warn(
                 "Can save best model only with {} available, skipping. Available are: {}".format(
@@ -125,7 +134,7 @@ class ModelCheckpoint(Callback):
 
     def _path(self, epoch, logs):
         try:
-            return str(self.filepath).format(epoch=epoch + 1, **logs)
+            return str(self.filepath).format_map(Logs(logs, epoch=epoch + 1))
         except KeyError as error:
             raise KeyError(
                 "ModelCheckpoint: the file name {!r} needs the value {}, but logged are: {}".format(
@@ -241,7 +250,7 @@ class EarlyStopping(Callback):
             The value, or None with a warning when it is not there.
         """
         logs = logs or {}
-        value = logs.get(self.monitor)
+        value = find_log(logs, self.monitor)
         if value is None:
             warnings.warn(
                 f"Early stopping conditioned on metric `{self.monitor}` which is not available. "
@@ -293,7 +302,7 @@ class LearningRateScheduler(Callback):
             logs: dict to add to.
         """
         if logs is not None:
-            logs["lr"] = K.get_value(self.model.optimizer.lr)
+            logs["lr"] = _learning_rate(self.model)
 
 
 def _takes_two(function, *args):
@@ -384,8 +393,8 @@ class ReduceLROnPlateau(Callback):
             logs: dict of values.
         """
         logs = {} if logs is None else logs
-        logs["lr"] = K.get_value(self.model.optimizer.lr)
-        current = logs.get(self.monitor)
+        logs["lr"] = _learning_rate(self.model)
+        current = find_log(logs, self.monitor)
         if current is None:
             warnings.warn(
                 "Reduce LR on plateau conditioned on metric `{}` which is not available. "

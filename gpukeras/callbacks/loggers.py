@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 
+from ..utils.logs import Logs
 from ..utils.progbar import Progbar
 from .base import Callback
 
@@ -86,7 +87,8 @@ class History(Callback):
 
     Attributes:
         epoch: list of the epochs' numbers.
-        history: dict from a value's name to the list of its values, one per epoch.
+        history: dict from a value's name to the list of its values, one per epoch; `acc` and `accuracy` are found
+            under either name.
     """
 
     _quick = True
@@ -98,7 +100,7 @@ class History(Callback):
             logs: dict.
         """
         self.epoch = []
-        self.history = {}
+        self.history = Logs()
 
     def on_epoch_end(self, epoch, logs=None):
         """Appends the values of an epoch.

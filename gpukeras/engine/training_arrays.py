@@ -6,6 +6,7 @@ from .. import backend as K
 from ..callbacks.base import CallbackList
 from ..callbacks.loggers import BaseLogger, History, ProgbarLogger
 from ..utils.generic_utils import to_list, unpack_singleton
+from ..utils.logs import Logs
 from ..utils.progbar import Progbar
 from .training_feeds import Feeds
 from .training_utils import batch_shuffle, check_num_samples, make_batches
@@ -163,7 +164,7 @@ def fit_loop(
         else:
             order, batches = _batches(order, batch_size, shuffle)
         finished = _train_epoch(f, feeds, batches, labels, chain, seen)
-        logs = {}
+        logs = Logs()
         if validation is not None and finished:
             logs.update(val_logs(labels, validation.run()))
         chain.on_epoch_end(epoch, logs)
@@ -187,7 +188,7 @@ def _batches(order, batch_size, shuffle):
 def _train_epoch(f, feeds, batches, labels, chain, seen):
     """Runs the batches of an epoch; False when a callback stopped it."""
     for number, (size, ids) in enumerate(batches):
-        logs = {"batch": number, "size": size}
+        logs = Logs(batch=number, size=size)
         chain.on_batch_begin(number, logs)
         outs = f(feeds.whole() if ids is None else feeds.rows(ids))
         logs.update(zip(labels, outs))

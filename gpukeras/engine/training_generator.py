@@ -7,6 +7,7 @@ import numpy as np
 
 from ..utils.data_utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence
 from ..utils.generic_utils import to_list, unpack_singleton
+from ..utils.logs import Logs
 from ..utils.progbar import Progbar
 from .training_arrays import _number, _Test, callback_metric_names, start_callbacks, val_logs
 from .training_utils import _brief, iter_sequence_infinite
@@ -82,7 +83,7 @@ def fit_generator(
             for step in range(steps_per_epoch):
                 x, y, weights = _train_batch(_next(batches, "steps_per_epoch", steps_per_epoch, step, epoch))
                 size = _batch_size(x)
-                logs = {"batch": step, "size": size}
+                logs = Logs(batch=step, size=size)
                 chain.on_batch_begin(step, logs)
                 outs = model.train_on_batch(x, y, sample_weight=weights, class_weight=class_weight)
                 logs.update(zip(labels, to_list(outs)))
@@ -90,7 +91,7 @@ def fit_generator(
                 if seen.stop_training:
                     finished = False
                     break
-            logs = {}
+            logs = Logs()
             if validate is not None and finished:
                 logs.update(val_logs(labels, validate(size)))
             chain.on_epoch_end(epoch, logs)
