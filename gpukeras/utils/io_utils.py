@@ -2,7 +2,10 @@
 
 import contextlib
 import os
+import platform
+import re
 import uuid
+import zlib
 from collections import defaultdict
 
 import numpy as np
@@ -153,7 +156,8 @@ def replacing(filepath):
     folder, name = os.path.split(filepath)
     if not os.path.isdir(folder):
         raise FileNotFoundError("Cannot write %s: there is no folder %s" % (filepath, folder))
-    part = os.path.join(folder, ".%s.%d-%s.part" % (name, os.getpid(), uuid.uuid4().hex[:12]))
+    _remove_abandoned(folder, name)
+    part = os.path.join(folder, "%s%d-%s.part" % (_parts_prefix(name), os.getpid(), uuid.uuid4().hex[:12]))
     try:
         # Opened by hand so that the file gets the ordinary permissions, which a temporary file has not.
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
@@ -167,6 +171,31 @@ def replacing(filepath):
         with contextlib.suppress(OSError):
             os.remove(part)
         raise
+
+
+def _parts_prefix(name):
+    """How the names of this machine's temporary files for a file begin; the writer's number follows."""
+    # Names may have 255 bytes.
+    short = os.fsencode(name)[:150].decode("utf-8", "ignore")
+    return ".%s.%08x-" % (short, zlib.crc32(platform.node().encode()))
+
+
+def _remove_abandoned(folder, name):
+    """Removes what processes of this machine that are no more have left of a file: a killed one cannot tidy up."""
+    if os.name != "posix":
+        return
+    pattern = re.compile(re.escape(_parts_prefix(name)) + r"(\d+)-[0-9a-f]{12}\.part")
+    for entry in os.listdir(folder):
+        found = pattern.fullmatch(entry)
+        if found is None:
+            continue
+        try:
+            os.kill(int(found[1]), 0)
+        except ProcessLookupError:
+            with contextlib.suppress(OSError):
+                os.remove(os.path.join(folder, entry))
+        except OSError:
+            pass  # somebody else's process, alive
 
 
 def write_attribute_list(group, name, data):

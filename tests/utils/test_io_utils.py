@@ -214,3 +214,21 @@ def test_killed_while_writing_leaves_the_old_file(tmp_path):
     child.wait()
     child.stdout.close()
     assert path.read_text() == "old"
+    # The next who writes tidies up, and leaves alone what is not the dead one's.
+    (left,) = (entry for entry in os.listdir(tmp_path) if entry != "file.txt")
+    assert str(child.pid) in left and (tmp_path / left).read_text() == "half"
+    of_the_living = tmp_path / left.replace(str(child.pid), str(os.getppid()))
+    of_another_file = tmp_path / left.replace(".file.txt.", ".file.")
+    for stranger in (of_the_living, of_another_file):
+        stranger.write_text("half")
+    with replacing(path) as part, open(part, "w") as f:
+        f.write("new")
+    assert path.read_text() == "new"
+    assert set(os.listdir(tmp_path)) == {"file.txt", of_the_living.name, of_another_file.name}
+
+
+@pytest.mark.parametrize("name", ["n" * 240, "\N{SNOWMAN}" * 80, "a[b]*?.h5"])
+def test_names_of_any_length_and_letter(name, tmp_path):
+    with replacing(tmp_path / name) as part, open(part, "w") as f:
+        f.write("new")
+    assert os.listdir(tmp_path) == [name] and (tmp_path / name).read_text() == "new"
