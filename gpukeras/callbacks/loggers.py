@@ -208,6 +208,8 @@ class CSVLogger(Callback):
         filename: path of the file.
         separator: string between two fields.
         append: bool, whether to go on at the end of an existing file instead of replacing it.
+
+    A row is written, whole, when its epoch ends; the rows of a training that is killed remain.
     """
 
     def __init__(self, filename, separator=",", append=False):
@@ -227,13 +229,12 @@ class CSVLogger(Callback):
         Arguments:
             logs: dict.
         """
-        if self.append:
-            has_rows = os.path.exists(self.filename) and os.path.getsize(self.filename) > 0
-            self.append_header = not has_rows
-            mode = "a"
-        else:
-            mode = "w"
-        self.csv_file = open(self.filename, mode + self.file_flags, newline="")
+        end = _last_byte(self.filename) if self.append else b""
+        self.append_header = not end
+        self.csv_file = open(self.filename, ("a" if self.append else "w") + self.file_flags, newline="")
+        if end and end not in b"\r\n":
+            # An interrupted writer's last line; ours begin on a new one.
+            self.csv_file.write("\r\n")
 
     def on_epoch_end(self, epoch, logs=None):
         """Writes the row of an epoch, at first use with the header before it.
@@ -263,6 +264,15 @@ class CSVLogger(Callback):
         """
         self.csv_file.close()
         self.writer = None
+
+
+def _last_byte(path):
+    """The last byte of a file; none of an empty or missing one."""
+    if not os.path.exists(path) or not os.path.getsize(path):
+        return b""
+    with open(path, "rb") as f:
+        f.seek(-1, os.SEEK_END)
+        return f.read()
 
 
 def _csv_value(value):
