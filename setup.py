@@ -1,5 +1,6 @@
 """Builds the optional C++ extension with CMake; everything else is in pyproject.toml."""
 
+import importlib.metadata
 import os
 import shutil
 import subprocess
@@ -28,6 +29,21 @@ def find_compiler():
         if found:
             return found
     raise NativeBuildError("no C++ compiler was found")
+
+
+def find_onednn():
+    """Returns the prefix of oneDNN's headers and library, or '' where its wheels are not installed."""
+    try:
+        files = importlib.metadata.files("onednn-devel-cpu-gomp") or []
+        libraries = importlib.metadata.files("onednn-cpu-gomp") or []
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+    header = next((f.locate() for f in files if f.match("include/oneapi/dnnl/dnnl.hpp")), None)
+    library = next((f.locate() for f in libraries if f.match("lib/libdnnl.so.3")), None)
+    if header is None or library is None:
+        return ""
+    prefix = Path(header).resolve().parents[3]
+    return str(prefix) if prefix == Path(library).resolve().parents[1] else ""
 
 
 class CMakeBuild(build_ext):
@@ -75,6 +91,7 @@ class CMakeBuild(build_ext):
                 f"-DCMAKE_CXX_COMPILER={compiler}",
                 f"-DPython_EXECUTABLE={sys.executable}",
                 f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
+                f"-DGPUKERAS_ONEDNN={find_onednn()}",
                 "-DCMAKE_BUILD_TYPE=Release",
             ]
             subprocess.run(configure, check=True)

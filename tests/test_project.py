@@ -25,7 +25,8 @@ BELOW = {
     "runtime": set(),
     "graph": {"runtime"},
     "ops": {"graph", "runtime"},
-    "compiler": {"graph", "ops", "runtime"},
+    "kernels": {"graph", "ops", "runtime"},
+    "compiler": {"graph", "ops", "kernels", "runtime"},
     "backend": {"graph", "ops", "compiler", "runtime"},
 }
 # Keras-facing code talks to the backend; these are the doors to what lies below, and why they are open.

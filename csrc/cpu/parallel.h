@@ -1,14 +1,17 @@
-// Splitting a range over threads that sleep between jobs. A spinning pool (OpenMP's default) would fight
-// NumPy's BLAS for the processors between two of our calls, and does not survive a fork; this one does both
-// right.
+// Splitting a range over OpenMP's threads: the ones oneDNN uses, so that there is one pool and not two that
+// fight for the processors.
 #pragma once
 
 #include <cstddef>
 
 namespace gpukeras::cpu {
 
-// Threads a job may use, the calling one included: OMP_NUM_THREADS where it is set, else the processors that
-// affinity and the container's quota leave us.
+// Called once, when the extension is loaded: sets the number of threads to OMP_NUM_THREADS where it is set,
+// else to the processors that affinity and the container's quota leave us, and keeps forked children to one
+// thread.
+void start_threads();
+
+// Threads a job may use, the calling one included.
 int max_threads();
 
 namespace detail {

@@ -10,6 +10,7 @@
 #include "../cpu/isa.h"
 #include "../cpu/parallel.h"
 #include "../cpu/random.h"
+#include "bindings.h"
 
 namespace py = pybind11;
 namespace cpu = gpukeras::cpu;
@@ -105,6 +106,7 @@ void bind_activations(py::module_& m) {
 
 PYBIND11_MODULE(_native, m) {
     m.doc() = "Native CPU kernels of gpukeras.";
+    cpu::start_threads();
     m.def(
         "build_info",
         [] {
@@ -112,9 +114,16 @@ PYBIND11_MODULE(_native, m) {
             info["compiler"] = GPUKERAS_COMPILER;
             info["isa"] = cpu::isa_name(cpu::chosen_isa());
             info["threads"] = cpu::max_threads();
+#if defined(GPUKERAS_ONEDNN)
+            info["onednn"] = gpukeras::onednn_version();
+#endif
             return info;
         },
         "What this extension was built with and what it uses on this processor.");
     bind_random(m);
     bind_activations(m);
+    gpukeras::bind_tasks(m);
+#if defined(GPUKERAS_ONEDNN)
+    gpukeras::bind_onednn(m);
+#endif
 }

@@ -100,7 +100,8 @@ class Function:
             else:
                 feeds[tensor] = _fit_shape(tensor, part)
         try:
-            return Plan(Program(self.outputs, self.updates, feeds, known), self.device, self._memory)
+            program = Program(self.outputs, self.updates, feeds, known, engine=self.device.engine)
+            return Plan(program, self.device, self._memory)
         except DynamicShape:
             return None
 

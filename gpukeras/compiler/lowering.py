@@ -124,7 +124,7 @@ class Lowering:
         array = np.asarray(value).astype(dtype, copy=False)
         if array.size != 1:
             out = Value(shape, dtype, "const")
-            out.const = array
+            out.const = np.ascontiguousarray(array)
             return out
         key = (array.tobytes(), dtype, shape)
         found = self._constants.get(key)

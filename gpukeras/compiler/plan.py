@@ -13,6 +13,7 @@ from ..graph.tensor import Tensor
 from ..runtime.device import Device
 from ..runtime.feed import Rows
 from ..runtime.memory import Arena, Memory
+from ..runtime.native import join_tasks
 from .program import Program
 from .value import Step, Value
 
@@ -84,8 +85,8 @@ class Binder:
             ins = [self._input(step, v) for v in step.ins]
             outs = [None if v is None else self.array(v) for v in step.outs]
             work = [self.arena.array(offset, spec.shape, spec.dtype) for offset, spec in scratch]  # type: ignore[arg-type]
-            calls += step.op.bind(Binding(self.device.xp, ins, outs, work, step.prepared, step.where))
-        return calls
+            calls += step.bind(Binding(self.device.xp, ins, outs, work, step.prepared, step.where))
+        return join_tasks(calls)
 
 
 class Plan:

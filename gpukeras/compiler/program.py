@@ -13,6 +13,7 @@ from ..graph.tensor import Tensor, Variable
 from ..ops.elementwise import Identity
 from ..runtime.memory import ArenaPlanner
 from .blocked import Blocked, group_elementwise
+from .epilogue import join_epilogues
 from .lowering import Lowering
 from .value import Step, Value
 
@@ -28,6 +29,7 @@ class Program:
         feeds: fed tensors and their concrete shapes.
         known: values of fed tensors that the program is specialised on.
         external: fed tensors and outputs live in arrays of the caller (the body of a scan).
+        engine: whose kernels the steps use where it has any: 'numpy', 'native' or 'cuda'.
 
     Attributes:
         steps: operations in order.  arena_bytes: size of all temporaries together.
@@ -42,9 +44,11 @@ class Program:
         feeds: Mapping[Tensor, Sequence[int]],
         known: Mapping[Tensor, np.ndarray] | None = None,
         external: bool = False,
+        engine: str = "numpy",
     ) -> None:
         lowering = Lowering(feeds, known)
         self.external = external
+        self.engine = engine
         self.outputs = lowering.lower(outputs)
         targets = dict(updates)  # the last update of a variable wins
         new = lowering.lower(list(targets.values()))
@@ -80,12 +84,13 @@ class Program:
                 live.append(step)
                 needed.update(v.root for v in step.ins)
         live.reverse()
-        live = group_elementwise(live, {v.root for v in self.outputs} | {v.root for _, v in self.commits})
+        kept = {v.root for v in self.outputs} | {v.root for _, v in self.commits}
+        live = group_elementwise(join_epilogues(live, kept, self.engine), kept)
         for step in live:
             for i, v in enumerate(step.outs):
                 if v not in needed and step.op.optional_outputs:
                     step.outs[i] = None  # type: ignore[call-overload]
-            step.prepared = step.op.prepare_known([v.spec for v in step.ins], step.out_specs(), step.known)
+            step.choose(self.engine)
         return live
 
     def _lifetimes(self) -> dict[Value, int]:
@@ -148,7 +153,7 @@ class Program:
                 donor = self._donor(step, i, out, blocks)
                 blocks[out] = blocks.pop(donor) if donor is not None else planner.allocate(out.nbytes)
                 self.offsets[out] = blocks[out][0]
-            specs = step.op.scratch([v.spec for v in step.ins], step.out_specs(), step.prepared)
+            specs = step.scratch()
             taken = [planner.allocate(prod(s.shape) * as_dtype(s.dtype).itemsize) for s in specs]  # type: ignore[arg-type]
             self.scratch.append([(t[0], s) for t, s in zip(taken, specs, strict=True)])
             for block in taken:

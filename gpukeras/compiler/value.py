@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..graph.dtype import DType
-from ..graph.op import Op, Spec
+from ..graph.op import Binding, Op, Spec, Thunk
 from ..graph.shape import prod
 from ..graph.tensor import Tensor, Variable
+from ..kernels import Kernel, find
 
 _prototypes: dict[tuple[tuple[int, ...], str], np.ndarray] = {}
 
@@ -92,6 +94,8 @@ class Value:
         if self._proto is None:
             if self.base is not None and self.op is not None:
                 self._proto = self.op.view(self.base.proto, self.shape)
+            elif self.uniform is not None:
+                self._proto = np.broadcast_to(np.empty((), str(self.dtype)), self.shape)
             else:
                 self._proto = _prototype(self.shape, str(self.dtype))
         return self._proto
@@ -107,9 +111,13 @@ class Value:
 
 
 class Step:
-    """One operation with its concrete inputs and outputs."""
+    """One operation with its concrete inputs and outputs.
 
-    __slots__ = ("op", "ins", "outs", "where", "known", "prepared")
+    Attributes:
+        kernel: the engine's own way to run it, or None where `op.bind` does.
+    """
+
+    __slots__ = ("op", "ins", "outs", "where", "known", "prepared", "kernel")
 
     def __init__(self, op: Op, ins: list[Value], outs: list[Value], where: str, known: list[Any]) -> None:
         self.known = known
@@ -118,6 +126,24 @@ class Step:
         self.outs = outs
         self.where = where
         self.prepared: Any = None
+        self.kernel: Kernel | None = None
+
+    def choose(self, engine: str) -> None:
+        """Settle how the step is run."""
+        outs = [None if v is None else v.proto for v in self.outs]
+        self.kernel = find(engine, self.op, [v.proto for v in self.ins], outs)
+        if self.kernel is None:
+            self.prepared = self.op.prepare_known([v.spec for v in self.ins], self.out_specs(), self.known)
+
+    def scratch(self) -> Sequence[Spec]:
+        """Specs of the work arrays."""
+        if self.kernel is not None:
+            return self.kernel.scratch
+        return self.op.scratch([v.spec for v in self.ins], self.out_specs(), self.prepared)
+
+    def bind(self, b: Binding) -> Sequence[Thunk]:
+        """The calls that run it."""
+        return self.op.bind(b) if self.kernel is None else self.kernel.bind(b)
 
     def out_specs(self) -> list[Spec]:
         """Specs of the outputs, None for those nobody reads."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from . import native
+
 
 class Device:
     """Where arrays live and kernels run.
@@ -15,11 +17,13 @@ class Device:
     Arguments:
         name: '/cpu:0', '/gpu:0', ... or 'planonly' (builds plans, executes nothing).
         xp: array module, NumPy or CuPy.
+        engine: whose kernels plans use: 'numpy', 'native' or 'cuda'.
     """
 
-    def __init__(self, name: str, xp: ModuleType) -> None:
+    def __init__(self, name: str, xp: ModuleType, engine: str = "numpy") -> None:
         self.name = name
         self.xp = xp
+        self.engine = engine
         self.executes = name != "planonly"
         self.is_gpu = xp is not np
 
@@ -73,5 +77,8 @@ def default_device() -> Device:
     global _default
     if _default is None:
         xp, _ = cupy_or_reason()
-        _default = Device("/gpu:0", xp) if xp is not None else Device("/cpu:0", np)
+        if xp is not None:
+            _default = Device("/gpu:0", xp, "cuda")
+        else:
+            _default = Device("/cpu:0", np, "native" if native.load() is not None else "numpy")
     return _default

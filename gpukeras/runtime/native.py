@@ -8,11 +8,20 @@ Two environment variables steer it, read once, at the first call:
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import importlib
+import importlib.metadata
+import itertools
 import os
+import sys
+from collections.abc import Callable
 from types import ModuleType
 from typing import NamedTuple
+
+
+ONEDNN = "libdnnl.so.3"
+SPIN_COUNT = "20000"  # some tens of microseconds: enough to meet the next kernel of a step
 
 
 class NativeStatus(NamedTuple):
@@ -20,6 +29,38 @@ class NativeStatus(NamedTuple):
 
     module: ModuleType | None
     reason: str
+
+
+def _preload_onednn() -> None:
+    """Load oneDNN's library, of the wheel onednn-cpu-gomp, before the extension asks for it by name.
+
+    The wheel puts it into the environment's `lib`, where the dynamic loader does not look by itself.
+    """
+    # Idle workers of OpenMP spin for milliseconds by default, and then keep NumPy's threads from the processors.
+    # The library reads this once, while it is loaded.
+    chosen = {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys()
+    if not chosen:
+        os.environ["GOMP_SPINCOUNT"] = SPIN_COUNT
+    try:
+        ctypes.CDLL(_onednn_path())
+    except OSError:
+        pass  # the extension may be built without it; if it was not, its own error says what is missing
+    finally:
+        if not chosen:
+            del os.environ["GOMP_SPINCOUNT"]
+
+
+def _onednn_path() -> str:
+    usual = os.path.join(sys.prefix, "lib", ONEDNN)
+    if os.path.exists(usual):
+        return usual
+    try:
+        for file in importlib.metadata.files("onednn-cpu-gomp") or ():
+            if file.name == ONEDNN:
+                return str(file.locate())
+    except importlib.metadata.PackageNotFoundError:
+        pass
+    return ONEDNN
 
 
 @functools.cache
@@ -32,6 +73,7 @@ def status() -> NativeStatus:
     engine = os.environ.get("GPUKERAS_ENGINE", "").strip().lower()
     if engine == "numpy":
         return NativeStatus(None, "GPUKERAS_ENGINE=numpy turns it off")
+    _preload_onednn()
     try:
         return NativeStatus(importlib.import_module("gpukeras._native"), "")
     except ModuleNotFoundError as error:
@@ -41,7 +83,8 @@ def status() -> NativeStatus:
             None, "the extension is not built; install a C++17 compiler and reinstall with 'pip install .'"
         )
     except ImportError as error:
-        return NativeStatus(None, f"the extension does not load ({error}); reinstall with 'pip install .'")
+        remedy = "pip install onednn-cpu-gomp" if ONEDNN in str(error) else "pip install ."
+        return NativeStatus(None, f"the extension does not load ({error}); try '{remedy}'")
 
 
 def load() -> ModuleType | None:
@@ -61,3 +104,22 @@ def build_info() -> dict[str, object]:
     """
     module = load()
     return dict(module.build_info()) if module is not None else {}
+
+
+def join_tasks(calls: list[Callable[[], object]]) -> list[Callable[[], object]]:
+    """Neighbouring tasks of the extension made into one call each, which holds no lock of Python's.
+
+    Arguments:
+        calls: the calls of a plan, in order.
+
+    Returns:
+        The calls to make instead.
+    """
+    module = load()
+    if module is None:
+        return calls
+    joined: list[Callable[[], object]] = []
+    for is_task, run in itertools.groupby(calls, lambda call: isinstance(call, module.Task)):
+        tasks = list(run)
+        joined += [module.sequence(tasks, *tasks)] if is_task and len(tasks) > 1 else tasks
+    return joined

@@ -1,0 +1,92 @@
+// oneDNN primitives for Python: made from layouts while a plan is laid out, tied to arrays when it is bound.
+#include "../cpu/onednn.h"
+
+#include <pybind11/stl.h>
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "bindings.h"
+
+namespace py = pybind11;
+
+namespace gpukeras {
+namespace {
+
+using cpu::Layout;
+using cpu::PostOp;
+using cpu::Primitive;
+
+// A layout from an array, whose memory is not looked at.
+Layout layout(const py::array& array) {
+    Layout out;
+    for (py::ssize_t i = 0; i < array.ndim(); ++i) {
+        out.shape.push_back(array.shape(i));
+        out.strides.push_back(array.strides(i) / array.itemsize());
+    }
+    if (!py::isinstance<py::array_t<float>>(array)) throw std::invalid_argument("oneDNN: expected float32");
+    return out;
+}
+
+std::vector<PostOp> post_ops(const std::vector<std::string>& names) {
+    std::vector<PostOp> out;
+    for (const std::string& name : names) {
+        PostOp op{};
+        if (!cpu::find_post_op(name, op)) throw std::invalid_argument("oneDNN: no post-op '" + name + "'");
+        out.push_back(op);
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string onednn_version() {
+    const dnnl_version_t* version = dnnl::version();
+    return std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
+           std::to_string(version->patch);
+}
+
+void bind_onednn(py::module_& m) {
+    py::register_exception<dnnl::error>(m, "OneDnnError", PyExc_RuntimeError);
+    py::class_<Primitive, std::shared_ptr<Primitive>>(m, "Primitive", "A compiled oneDNN primitive.")
+        .def_property_readonly("scratch_bytes", &Primitive::scratch_bytes)
+        .def_property_readonly("name", &Primitive::name)
+        .def(
+            "bind",
+            [](const Primitive& self, const py::array& scratch, const py::args& arrays) {
+                if (arrays.size() != self.arity()) {
+                    throw std::invalid_argument("expected " + std::to_string(self.arity()) + " arrays, got " +
+                                                std::to_string(arrays.size()));
+                }
+                if (static_cast<size_t>(scratch.nbytes()) < self.scratch_bytes()) {
+                    throw std::invalid_argument("the scratch array is too small");
+                }
+                std::vector<void*> data;
+                for (const py::handle array : arrays) {
+                    data.push_back(const_cast<void*>(py::cast<py::array>(array).data()));
+                }
+                py::object made = task_over(self.bind(data, const_cast<void*>(scratch.data())), arrays);
+                py::detail::keep_alive_impl(made, scratch);
+                return made;
+            },
+            py::arg("scratch"), "The task that runs this primitive on these arrays.");
+    m.def("has_post_op", [](const std::string& name) {
+        PostOp op{};
+        return cpu::find_post_op(name, op);
+    });
+    m.def(
+        "matmul",
+        [](const py::array& a, const py::array& b, const py::object& bias, const py::array& out,
+           const std::vector<std::string>& names) {
+            const Layout la = layout(a), lb = layout(b), lo = layout(out);
+            if (bias.is_none()) return cpu::matmul(la, lb, nullptr, lo, post_ops(names));
+            const Layout lbias = layout(py::cast<py::array>(bias));
+            return cpu::matmul(la, lb, &lbias, lo, post_ops(names));
+        },
+        py::arg("a"), py::arg("b"), py::arg("bias"), py::arg("out"),
+        py::arg("post_ops") = std::vector<std::string>{},
+        "Matrix product of the last two axes, plus bias, through activations, as a primitive.");
+}
+
+}  // namespace gpukeras
