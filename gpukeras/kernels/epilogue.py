@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from ..graph.op import Binding, Op, Spec, Thunk
-from ..ops.elementwise import REGISTRY
+from ..ops.pointwise import REGISTRY
 
 
 class Epilogue(Op):

@@ -19,7 +19,6 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import NamedTuple
 
-
 ONEDNN = "libdnnl.so.3"
 SPIN_COUNT = "20000"  # some tens of microseconds: enough to meet the next kernel of a step
 

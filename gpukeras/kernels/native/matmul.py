@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..epilogue import Epilogue
 from ...ops.linalg import MatMul
+from ..epilogue import Epilogue
 from ..registry import Kernel, kernel
 from .primitive import epilogue, extension, is_float32, primitive_kernel
 
