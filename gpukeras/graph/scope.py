@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
+from weakref import WeakValueDictionary
 
 
 class _State:
@@ -15,6 +17,8 @@ class _State:
         self.prefix = ""
         self.device: str | None = None
         self.nodes = 0
+        self.found: WeakValueDictionary[str, Any] = WeakValueDictionary()
+        self.dependencies: Callable[[Any], Any] | None = None
 
 
 _state = _State()
@@ -23,6 +27,17 @@ _state = _State()
 def reset() -> None:
     """Forget all names (a new graph)."""
     _state.names.clear()
+    _state.found.clear()
+
+
+def register(name: str, thing: Any) -> None:
+    """Let a placeholder, variable or named node be found by its name as long as it is in use."""
+    _state.found[name] = thing
+
+
+def registered() -> dict[str, Any]:
+    """Placeholders, variables and named nodes by name, in the order they were made."""
+    return dict(_state.found)
 
 
 def next_node_id() -> int:
@@ -76,3 +91,27 @@ def device_scope(name: str | None) -> Iterator[None]:
         yield
     finally:
         _state.device = before
+
+
+def dependencies() -> Callable[[Any], Any] | None:
+    """What stands between new operations and their inputs: None outside `depending`."""
+    return _state.dependencies
+
+
+def after_dependencies(inputs: Any) -> Any:
+    """The inputs of a new operation as tensors that are computed after what the open scope waits for."""
+    change = _state.dependencies
+    assert change is not None
+    with depending(None):
+        return change(inputs)
+
+
+@contextmanager
+def depending(change: Callable[[Any], Any] | None) -> Iterator[None]:
+    """Pass the inputs of every operation made inside through `change`."""
+    before = _state.dependencies
+    _state.dependencies = change
+    try:
+        yield
+    finally:
+        _state.dependencies = before

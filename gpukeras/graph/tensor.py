@@ -17,7 +17,7 @@ from .shape import Dim, Shape
 class Node:
     """One application of an operation to tensors."""
 
-    __slots__ = ("op", "inputs", "outputs", "device", "scope", "id")
+    __slots__ = ("op", "inputs", "outputs", "device", "scope", "id", "label", "__weakref__")
 
     def __init__(self, op: Op, inputs: tuple[Tensor, ...]) -> None:
         self.op = op
@@ -26,11 +26,17 @@ class Node:
         self.device = scope.current_device()
         self.scope = scope.current_scope()
         self.id = scope.next_node_id()
+        self.label: str | None = None
 
     @property
     def name(self) -> str:
-        """Scope, operation and number."""
-        return f"{self.scope}{self.op.name}_{self.id}"
+        """The name it was given, or scope, operation and number."""
+        return self.label or f"{self.scope}{self.op.name}_{self.id}"
+
+    def give_name(self, name: str) -> None:
+        """Name the node, inside the open scopes, so that it can be found by it."""
+        self.label = scope.unique_name(name)
+        scope.register(self.label, self)
 
     @property
     def type(self) -> str:
@@ -167,6 +173,7 @@ class Placeholder(Tensor):
     ) -> None:
         super().__init__(None, 0, shape, as_dtype(dtype))
         self._name = scope.unique_name(name or "Placeholder") + ":0"
+        scope.register(self._name[:-2], self)
         self.default = default
         #: The plan is specialised on the value that is fed, not only on its shape (the learning phase).
         self.by_value = False
@@ -232,6 +239,7 @@ class Variable(Tensor):
             dtype = initial.dtype
         super().__init__(None, 0, self._initial.shape, as_dtype(dtype))
         self._name = scope.unique_name(name or "Variable") + ":0"
+        scope.register(self._name[:-2], self)
         self._data: Any = None
         self._device = devices.default_device()
         self.constraint = constraint
@@ -255,9 +263,23 @@ class Variable(Tensor):
             if isinstance(initial, Tensor):
                 assert _evaluate is not None
                 initial = _evaluate(initial)
+            elif initial.size > 16 and (initial == initial.flat[0]).all():
+                self._initial = np.broadcast_to(initial.flat[0], initial.shape)  # kept for `reset`, but small
             self._data = self._device.asarray(initial, self.dtype)
-            self._initial = None
         return self._data
+
+    def reset(self) -> None:
+        """Take the initial value again; one made of random tensors is drawn anew."""
+        if self._data is None:
+            return
+        assert _evaluate is not None
+        initial = self._initial
+        self.assign_value(_evaluate(initial) if isinstance(initial, Tensor) else initial)
+
+    @property
+    def initial(self) -> Any:
+        """What the value was at first: an array or a tensor."""
+        return self._initial
 
     def numpy(self) -> np.ndarray:
         """Copy of the value on the host."""
@@ -278,7 +300,6 @@ class Variable(Tensor):
                 f"cannot set variable {self.name!r} of shape {tuple(self.shape)} to a value of shape {value.shape}"
             )
         if self._data is None:
-            self._initial = None
             self._data = self._device.asarray(value, self.dtype)
         elif self._data.shape == value.shape:
             self._device.copy_in(self._data, value)
@@ -322,6 +343,8 @@ def as_tensor(value: Any, dtype: Any = None) -> Tensor:
 
 def apply(op: Op, *inputs: Tensor) -> Any:
     """Apply an operation to tensors; returns a tensor, or a tuple where the shape rule gives several specs."""
+    if scope.dependencies() is not None:
+        inputs = scope.after_dependencies(inputs)
     ins = [t.spec() for t in inputs]
     node = Node(op, inputs)
     partials = [t.partial for t in inputs]

@@ -25,5 +25,15 @@ CASES = [
         lambda p, a, b: b,
         no_grad=True,
     ),
+    Case("after", lambda x, y: ops.after(x, [y]), [normal(2, 2), normal(3)], lambda x, y: np.array(x), wrt=[0]),
+    Case("check", lambda x: ops.check(x < 9, "too large", [x]), [normal(2, 2)], lambda x: x < 9, no_grad=True),
+    Case(
+        "py_function",
+        lambda x: ops.py_function(lambda a: a[a > 0] * 2, [x], ["float32"]),
+        [normal(5)],
+        lambda x: x[x > 0] * 2,
+        dtypes=("float32",),
+        no_grad=True,
+    ),
     Case("print_tensor", lambda x: ops.print_tensor(x, "x ="), [normal(2, 2)], lambda x: np.array(x)),
 ]

@@ -235,6 +235,15 @@ SORTING = [
         lambda x, m: x[m],
         second=True,
     ),
+    Case("nonzero", ops.nonzero, [bools(3, 4)], lambda m: np.argwhere(m), no_grad=True),
+    Case("nonzero/vector", ops.nonzero, [ints(6, lo=0, hi=2)], lambda m: np.argwhere(m != 0), no_grad=True),
+    Case(
+        "unique",
+        ops.unique,
+        [exactly([4, 1, 4, 2, 1], "int32")],
+        lambda x: (np.array([4, 1, 2]), np.array([0, 1, 0, 2, 1]), np.array([2, 2, 1])),
+        no_grad=True,
+    ),
     Case(
         "boolean_mask over two axes",
         lambda x, m: ops.boolean_mask(x, m),
