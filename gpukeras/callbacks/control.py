@@ -369,13 +369,18 @@ class ReduceLROnPlateau(Callback):
         self.mode = _checked_mode(self.mode, "ReduceLROnPlateau")
         rising = self.mode == "max" or (self.mode == "auto" and "acc" in self.monitor)
         if rising:
-            self.monitor_op = lambda a, b: np.greater(a, b + self.min_delta)
-            self.best = -np.inf
+            self.monitor_op, self.best = self._has_risen, -np.inf
         else:
-            self.monitor_op = lambda a, b: np.less(a, b - self.min_delta)
-            self.best = np.inf
+            self.monitor_op, self.best = self._has_fallen, np.inf
         self.cooldown_counter = 0
         self.wait = 0
+
+    # Methods, because a callback with lambdas could not be pickled.
+    def _has_risen(self, value, best):
+        return np.greater(value, best + self.min_delta)
+
+    def _has_fallen(self, value, best):
+        return np.less(value, best - self.min_delta)
 
     def on_train_begin(self, logs=None):
         """Starts over, so that the callback can serve several trainings.
