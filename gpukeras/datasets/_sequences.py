@@ -22,15 +22,15 @@ def read_legacy_keywords(function, num_words, kwargs):
     return num_words
 
 
-def read_arrays(path, origin, file_hash, names):
+def read_arrays(file, path, names):
     """Reads the named arrays of a data set's .npz file; its sequences are pickled lists of ints."""
-    with np.load(locate(path, origin, file_hash), allow_pickle=True) as archive:
+    with np.load(locate(file, path), allow_pickle=True) as archive:
         return [archive[name] for name in names]
 
 
-def read_word_index(path, origin, file_hash):
+def read_word_index(file, path):
     """Reads a vocabulary, the dict from word to rank."""
-    with open(locate(path, origin, file_hash), encoding="utf-8") as stream:
+    with open(locate(file, path), encoding="utf-8") as stream:
         return json.load(stream)
 
 

@@ -22,12 +22,7 @@ def load_data(path="boston_housing.npz", test_split=0.2, seed=113):
     """
     if not 0 <= test_split < 1:
         raise ValueError(f"boston_housing.load_data: expected 0 <= test_split < 1, got {test_split!r}")
-    file = locate(
-        path,
-        origin="https://s3.amazonaws.com/keras-datasets/boston_housing.npz",
-        file_hash="f553886a1f8d56431e820c5b82552d9d95cfcb96d1e678153f8839538947dff5",
-    )
-    with np.load(file) as archive:
+    with np.load(locate("boston_housing.npz", path)) as archive:
         x, y = archive["x"], archive["y"]
     order = np.arange(len(x))
     np.random.RandomState(seed).shuffle(order)

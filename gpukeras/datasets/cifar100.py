@@ -2,8 +2,8 @@
 
 import os
 
-from ..utils.data_utils import get_file
 from ._cifar_layout import finish
+from ._files import locate
 from .cifar import load_batch
 
 
@@ -22,11 +22,7 @@ def load_data(label_mode="fine"):
     """
     if label_mode not in ("fine", "coarse"):
         raise ValueError(f"cifar100.load_data: expected label_mode 'fine' or 'coarse', got {label_mode!r}")
-    folder = get_file(
-        "cifar-100-python",
-        origin="https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
-        untar=True,
-    )
+    folder = locate("cifar-100-python", untar=True)
     key = label_mode + "_labels"
     train, test = (load_batch(os.path.join(folder, part), label_key=key) for part in ("train", "test"))
     return finish(*train), finish(*test)

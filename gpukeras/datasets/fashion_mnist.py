@@ -7,8 +7,6 @@ import numpy as np
 
 from ._files import locate
 
-_ORIGIN = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
-
 
 def load_data():
     """Loads Fashion-MNIST, 60,000 training and 10,000 test images.
@@ -30,6 +28,6 @@ def _labels(part):
 
 def _read(name, header):
     """Reads the bytes after an IDX file's header."""
-    file = locate(name, origin=_ORIGIN + name, cache_subdir=os.path.join("datasets", "fashion-mnist"))
+    file = locate(name, cache_subdir=os.path.join("datasets", "fashion-mnist"))
     with gzip.open(file, "rb") as stream:
-        return np.frombuffer(stream.read(), np.uint8, offset=header)
+        return np.frombuffer(bytearray(stream.read()), np.uint8, offset=header)

@@ -37,12 +37,8 @@ def load_data(
         TypeError: for unknown keywords.
     """
     num_words = seq.read_legacy_keywords("imdb.load_data", num_words, kwargs)
-    x_train, y_train, x_test, y_test = seq.read_arrays(
-        path,
-        "https://s3.amazonaws.com/text-datasets/imdb.npz",
-        "599dadb1135973df5b59232a0e9a887c",
-        ["x_train", "y_train", "x_test", "y_test"],
-    )
+    names = ["x_train", "y_train", "x_test", "y_test"]
+    x_train, y_train, x_test, y_test = seq.read_arrays("imdb.npz", path, names)
     # A generator of its own: loading data must not reseed the caller's.
     generator = np.random.RandomState(seed)
     parts = [seq.shuffled(x_train, y_train, generator), seq.shuffled(x_test, y_test, generator)]
@@ -66,8 +62,4 @@ def get_word_index(path="imdb_word_index.json"):
     Returns:
         Dict from word to its rank by frequency, counted from 1.
     """
-    return seq.read_word_index(
-        path,
-        "https://s3.amazonaws.com/text-datasets/imdb_word_index.json",
-        "bfafd718b763782e994055a2d397834f",
-    )
+    return seq.read_word_index("imdb_word_index.json", path)

@@ -16,10 +16,5 @@ def load_data(path="mnist.npz"):
         Tuple `(x_train, y_train), (x_test, y_test)`: images uint8 of shape `(n, 28, 28)`, labels uint8 of
         shape `(n,)` with values 0 to 9.
     """
-    file = locate(
-        path,
-        origin="https://s3.amazonaws.com/img-datasets/mnist.npz",
-        file_hash="8a61469f7ea1b51cbae51d4f78837e45",
-    )
-    with np.load(file) as archive:
+    with np.load(locate("mnist.npz", path)) as archive:
         return (archive["x_train"], archive["y_train"]), (archive["x_test"], archive["y_test"])

@@ -39,12 +39,7 @@ def load_data(
         TypeError: for unknown keywords.
     """
     num_words = seq.read_legacy_keywords("reuters.load_data", num_words, kwargs)
-    sequences, labels = seq.read_arrays(
-        path,
-        "https://s3.amazonaws.com/text-datasets/reuters.npz",
-        "87aedbeb0cb229e378797a632c1997b6",
-        ["x", "y"],
-    )
+    sequences, labels = seq.read_arrays("reuters.npz", path, ["x", "y"])
     settings = {
         "num_words": num_words,
         "skip_top": skip_top,
@@ -68,8 +63,4 @@ def get_word_index(path="reuters_word_index.json"):
     Returns:
         Dict from word to its rank by frequency, counted from 1.
     """
-    return seq.read_word_index(
-        path,
-        "https://s3.amazonaws.com/text-datasets/reuters_word_index.json",
-        "4d44cc38712099c9e383dc6e5f11a921",
-    )
+    return seq.read_word_index("reuters_word_index.json", path)

@@ -1,15 +1,17 @@
-"""Files fetched once and kept: download with a progress bar, check sums, unpacking."""
+"""Files fetched once and kept: the cache, check sums, unpacking."""
 
+import glob
 import hashlib
-import json
 import os
+import shutil
 import tempfile
+import uuid
 
-from .progbar import Progbar
+from .download_archive import BrokenArchive, UnsafeArchive, unfinished
+from .download_archive import extract_archive as _extract_archive
+from .download_transfer import exclusive, fetch, forget
 
 __all__ = ["get_file", "validate_file"]
-
-_BLOCK = 1 << 16
 
 
 def get_file(
@@ -26,26 +28,30 @@ def get_file(
 ):
     """Returns the path of a file of the cache, downloading it when it is not there or not whole.
 
-    The file appears under its name only when it is complete; a download that was cut off is continued.
+    The file appears under its name only when it is complete and has its check sum. A download that was cut off is
+    continued, by this call or by a later one. Of several processes that ask for one file, one downloads it.
 
     Arguments:
         fname: string, name of the file in the cache; an absolute path is used as it is.
         origin: string, URL.
-        untar: bool, the old spelling of `extract` for tar archives: `fname` names the unpacked folder.
+        untar: bool, the old spelling of `extract` for tar archives: `fname` names the unpacked folder. Where that is
+            there already, and the archive is not, nothing is downloaded.
         md5_hash: string, the old spelling of `file_hash` for MD5.
         file_hash: string, check sum (hexadecimal) the file must have; None for no check.
         cache_subdir: string, folder below the cache.
         hash_algorithm: 'md5', 'sha256' or 'auto' (by the length of `file_hash`).
         extract: bool, whether to unpack the file next to it.
         archive_format: 'auto', 'tar', 'zip', None, or a list of them to be tried.
-        cache_dir: string, the cache; `$KERAS_HOME` or `~/.keras` when None.
+        cache_dir: string, the cache; `$KERAS_HOME` or `~/.keras` when None. Where it cannot be written to, `.keras`
+            in the folder for temporary files takes its place.
 
     Returns:
         The path of the file, or with `untar` of the folder it was unpacked to.
 
     Raises:
-        OSError: when the file cannot be fetched.
-        ValueError: when what was fetched does not have the check sum.
+        OSError: when the file cannot be fetched, or is a broken archive.
+        ValueError: when what was fetched does not have the check sum, or is an archive with members that lie outside
+            the folder.
     """
     if md5_hash is not None and file_hash is None:
         file_hash = md5_hash
@@ -53,21 +59,22 @@ def get_file(
     folder = _cache_folder(cache_dir, cache_subdir)
     path = os.path.join(folder, fname)
     target = path + ".tar.gz" if untar else path
+    os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+    if untar and os.path.isdir(path) and not os.path.exists(target):
+        return path
+    fetched = False
     if not _is_valid(target, file_hash, hash_algorithm):
-        print(f"Downloading data from {origin}")
-        _download(origin, target)
-        if not _is_valid(target, file_hash, hash_algorithm):
-            os.remove(target)
-            raise ValueError(
-                f"{origin} does not have the {hash_algorithm} check sum {file_hash} that was asked for; "
-                "the file may have changed, or something in between may have altered it."
-            )
+        with exclusive(target) as alone:
+            # Another process may have fetched it meanwhile; what was wrong with the file has been said.
+            if not _is_valid(target, file_hash, hash_algorithm, silent=True):
+                _download(origin, target, file_hash, hash_algorithm, alone)
+                fetched = True
     if untar:
-        if not os.path.exists(path):
-            _extract_archive(target, folder, archive_format="tar")
+        if fetched or not os.path.exists(path):
+            _unpack(target, os.path.dirname(target), "tar", fetched, path)
         return path
     if extract:
-        _extract_archive(target, folder, archive_format)
+        _unpack(target, os.path.dirname(target), archive_format, fetched, None)
     return target
 
 
@@ -75,93 +82,75 @@ def _cache_folder(cache_dir, cache_subdir):
     if cache_dir is None:
         cache_dir = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
     base = os.path.expanduser(cache_dir)
-    if os.path.isdir(base) and not os.access(base, os.W_OK):
-        base = os.path.join(tempfile.gettempdir(), ".keras")
-    folder = os.path.join(base, cache_subdir)
+    try:
+        folder = os.path.join(base, cache_subdir)
+        os.makedirs(folder, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
+    folder = os.path.join(tempfile.gettempdir(), ".keras", cache_subdir)
     os.makedirs(folder, exist_ok=True)
     return folder
 
 
-def _is_valid(path, file_hash, algorithm):
+def _is_valid(path, file_hash, algorithm, silent=False):
     if not os.path.exists(path):
         return False
     if file_hash is None or validate_file(path, file_hash, algorithm=algorithm):
         return True
-    print(
-        f"A local file was found, but it seems to be incomplete or outdated because its {algorithm} check sum "
-        f"does not match {file_hash}: {path}"
-    )
+    if not silent:
+        name = _algorithm(file_hash, algorithm)
+        print(
+            f"A local file was found, but it seems to be incomplete or outdated because its {name} sum "
+            f"is not {file_hash}: {path}"
+        )
     return False
 
 
-def _download(origin, target):
-    """Fetches a URL to `target` by way of a partial file beside it, from where an earlier try ended."""
-    import urllib.error
-    import urllib.request
-
-    part, note = target + ".part", target + ".part.json"
-    have, validator = _partial_state(part, note, origin)
-    request = urllib.request.Request(origin)
-    if have:
-        # If-Range: the server sends the rest only if it is still the same file, else all of it.
-        request.add_header("Range", f"bytes={have}-")
-        request.add_header("If-Range", validator)
+def _download(origin, target, file_hash, algorithm, alone):
+    """Fetches a file to `target`, by way of a partial file beside it."""
+    print(f"Downloading data from {origin}")
+    # Where processes cannot lock each other out, each has a partial file of its own, which no other goes on with.
+    part = target + ".part" if alone else f"{target}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part"
     try:
-        with urllib.request.urlopen(request) as response:
-            if have and getattr(response, "status", None) != 206:
-                have = 0
-            if not have:
-                _write_note(note, origin, response.headers)
-            _copy(response, part, have)
-    except urllib.error.HTTPError as error:
-        raise OSError(f"URL fetch failure on {origin}: {error.code} -- {error.msg}") from error
-    except urllib.error.URLError as error:
-        raise OSError(f"URL fetch failure on {origin}: {error.errno} -- {error.reason}") from error
-    os.replace(part, target)
-    if os.path.exists(note):
-        os.remove(note)
+        continued = fetch(origin, part)
+        if continued and file_hash is not None and not validate_file(part, file_hash, algorithm):
+            # The two parts may be of different files, whatever the server says.
+            forget(part)
+            fetch(origin, part)
+        if file_hash is not None and not validate_file(part, file_hash, algorithm):
+            name = _algorithm(file_hash, algorithm)
+            found = _hash_file(part, name)
+            forget(part)
+            raise ValueError(
+                f"What {origin} sends has the {name} sum {found}, expected {file_hash}. The file there may have "
+                "changed, or something in between may have altered it; it was not kept."
+            )
+        os.replace(part, target)
+        forget(part)
+    finally:
+        if not alone:
+            forget(part)
 
 
-def _partial_state(part, note, origin):
-    """How many bytes of an earlier try can be kept, and what identifies the file on the server."""
-    try:
-        with open(note, encoding="utf-8") as file:
-            known = json.load(file)
-        if known["origin"] == origin and known["validator"]:
-            return os.path.getsize(part), known["validator"]
-    except (OSError, ValueError, KeyError):
-        pass
-    return 0, None
-
-
-def _write_note(note, origin, headers):
-    tag = headers.get("ETag")
-    # A weak tag does not promise identical bytes.
-    validator = tag if tag and not tag.startswith("W/") else headers.get("Last-Modified")
-    if validator and headers.get("Accept-Ranges") == "bytes":
-        with open(note, "w", encoding="utf-8") as file:
-            json.dump({"origin": origin, "validator": validator}, file)
-    elif os.path.exists(note):
-        os.remove(note)
-
-
-def _copy(response, part, have):
-    length = response.headers.get("Content-Length")
-    total = have + int(length) if length else None
-    bar = Progbar(total)
-    done = have
-    with open(part, "ab" if have else "wb") as file:
-        while True:
-            block = response.read(_BLOCK)
-            if not block:
-                break
-            file.write(block)
-            done += len(block)
-            bar.update(done)
-        if total is None:
-            print()
-    if total is not None and done < total:
-        raise OSError(f"The connection ended after {done} of {total} bytes; call again to fetch the rest.")
+def _unpack(target, folder, archive_format, fetched, needed):
+    """Unpacks an archive, by one process at a time; `needed` is the path that must be there afterwards, if any."""
+    with exclusive(target) as alone:
+        if needed is not None and not fetched and os.path.exists(needed):
+            return  # another process was quicker
+        if alone:
+            for left in glob.glob(unfinished(glob.escape(target), glob.escape(folder), "*")):
+                shutil.rmtree(left, ignore_errors=True)
+        try:
+            found = _extract_archive(target, folder, archive_format, last=needed and os.path.basename(needed))
+            if needed is not None and not found:
+                raise BrokenArchive(f"{target} is no tar archive")
+        except (BrokenArchive, UnsafeArchive):
+            if fetched:
+                # Kept, it would be taken for good by the next call.
+                os.remove(target)
+            raise
 
 
 def validate_file(fpath, file_hash, algorithm="auto", chunk_size=65535):
@@ -176,11 +165,11 @@ def validate_file(fpath, file_hash, algorithm="auto", chunk_size=65535):
     Returns:
         bool.
     """
-    if algorithm == "sha256" or (algorithm == "auto" and len(file_hash) == 64):
-        algorithm = "sha256"
-    else:
-        algorithm = "md5"
-    return _hash_file(fpath, algorithm, chunk_size) == str(file_hash).lower()
+    return _hash_file(fpath, _algorithm(file_hash, algorithm), chunk_size) == str(file_hash).lower()
+
+
+def _algorithm(file_hash, algorithm):
+    return "sha256" if algorithm == "sha256" or (algorithm == "auto" and len(file_hash) == 64) else "md5"
 
 
 def _hash_file(fpath, algorithm="sha256", chunk_size=65535):
@@ -192,29 +181,3 @@ def _hash_file(fpath, algorithm="sha256", chunk_size=65535):
             if not block:
                 return digest.hexdigest()
             digest.update(block)
-
-
-def _extract_archive(file_path, path=".", archive_format="auto"):
-    """Unpacks a file into `path` when it is an archive of one of the formats; tells whether it was."""
-    # Imported here because most programs never unpack anything.
-    import tarfile
-    import zipfile
-
-    if archive_format is None:
-        return False
-    if archive_format == "auto":
-        archive_format = ["tar", "zip"]
-    formats = [archive_format] if isinstance(archive_format, str) else archive_format
-    for name in formats:
-        if name == "tar" and tarfile.is_tarfile(file_path):
-            with tarfile.open(file_path) as archive:
-                # 'data' refuses members that would be written outside the folder.
-                archive.extractall(path, filter="data")
-            return True
-        if name == "zip" and zipfile.is_zipfile(file_path):
-            with zipfile.ZipFile(file_path) as archive:
-                archive.extractall(path)
-            return True
-        if name not in ("tar", "zip"):
-            raise ValueError(f"Unknown archive format {name!r}; known are 'tar' and 'zip'.")
-    return False

@@ -1,8 +1,12 @@
-"""Keras' data sets, read from small files in their formats; expected values come from Keras 2.2.4."""
+"""Keras' data sets, from small files in their formats and from a server; expected values come from Keras 2.2.4."""
 
 import gzip
+import hashlib
+import io
 import json
 import pickle
+import shutil
+import tarfile
 
 import numpy as np
 import pytest
@@ -19,7 +23,9 @@ from gpukeras.datasets import (
     mnist,
     reuters,
 )
+from tests.utils.file_server import FileServer
 
+OFFICIAL = dict(_files.SOURCES)
 TRAIN = [[1, 2, 3], [4, 5], [6], [7, 8, 9, 10], [11, 1]]
 TEST = [[3, 2], [1], [12, 13, 14]]
 
@@ -162,68 +168,232 @@ def test_mnist_layout(tmp_path):
         np.testing.assert_array_equal(loaded, arrays[name])
 
 
-def test_a_name_is_looked_up_in_the_cache(monkeypatch):
+def cifar_batch(start, keys=("labels",)):
+    """Two images and the bytes of a batch that holds them."""
+    data = (np.arange(2 * 3072) + start).astype(np.uint8).reshape(2, 3072)
+    content = {b"data": data, **{key.encode(): [start % 10, (start + 1) % 10] for key in keys}}
+    # The published files were pickled by a NumPy that named its internals so.
+    return data, pickle.dumps(content, protocol=2).replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+
+
+def tar(members):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+def npz(**arrays):
+    out = io.BytesIO()
+    np.savez(out, **arrays)
+    return out.getvalue()
+
+
+def idx(header, size):
+    return gzip.compress(bytes(header) + bytes(i % 251 for i in range(size)))
+
+
+def small_files():
+    """File name at the origin -> bytes: every data set in its format, a few samples long."""
+    cifar10_files = {f"cifar-10-batches-py/data_batch_{i}": cifar_batch(i)[1] for i in range(1, 6)}
+    cifar10_files["cifar-10-batches-py/test_batch"] = cifar_batch(6)[1]
+    both = "fine_labels", "coarse_labels"
+    cifar100_files = {f"cifar-100-python/{part}": cifar_batch(i, both)[1] for i, part in enumerate(["train", "test"])}
+    images = np.arange(5 * 784, dtype=np.uint8).reshape(5, 28, 28)
+    labels = np.arange(5, dtype=np.uint8)
+    sequences = {"x_train": ragged(TRAIN), "x_test": ragged(TEST)}
+    return {
+        "boston_housing.npz": npz(x=np.arange(10.0).reshape(5, 2), y=np.arange(5.0)),
+        "cifar-10-python.tar.gz": tar(cifar10_files),
+        "cifar-100-python.tar.gz": tar(cifar100_files),
+        "imdb.npz": npz(y_train=np.array([0, 1, 0, 1, 1]), y_test=np.array([1, 0, 1]), **sequences),
+        "imdb_word_index.json": json.dumps({"giraffe": 3, "été": 1, "word " * 20: 2}).encode(),
+        "mnist.npz": npz(x_train=images[:3], y_train=labels[:3], x_test=images[3:], y_test=labels[3:]),
+        "reuters.npz": npz(x=ragged(TRAIN), y=np.arange(5)),
+        "reuters_word_index.json": json.dumps({"wheat": 1, "word " * 20: 2}).encode(),
+        "train-images-idx3-ubyte.gz": idx(16, 3 * 784),
+        "train-labels-idx1-ubyte.gz": idx(8, 3),
+        "t10k-images-idx3-ubyte.gz": idx(16, 2 * 784),
+        "t10k-labels-idx1-ubyte.gz": idx(8, 2),
+    }
+
+
+LOADERS = [
+    boston_housing.load_data,
+    cifar10.load_data,
+    cifar100.load_data,
+    fashion_mnist.load_data,
+    imdb.load_data,
+    imdb.get_word_index,
+    mnist.load_data,
+    reuters.load_data,
+    reuters.get_word_index,
+]
+loaders = pytest.mark.parametrize("load", LOADERS, ids=lambda f: f"{f.__module__.split('.')[-1]}.{f.__name__}")
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch):
+    """A server with small files that all data sets are fetched from; their check sums are the ones expected."""
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    with FileServer(small_files()).running() as server:
+        sums = {name: hashlib.md5(content).hexdigest() for name, content in server.files.items()}
+        sources = {k: (d, url, sums[url.rsplit("/", 1)[1]]) for k, (d, url, _) in _files.SOURCES.items()}
+        with monkeypatch.context() as patched:
+            patched.setattr(_files, "SOURCES", sources)
+            patched.setenv("GPUKERAS_DATASETS_MIRROR", server.url)
+            yield server
+
+
+def cached(tmp_path):
+    """Paths of the files in the cache, relative to it."""
+    found = (path for path in (tmp_path / "keras").rglob("*") if path.is_file())
+    return sorted(str(path.relative_to(tmp_path / "keras")) for path in found)
+
+
+def test_official_addresses():
+    addresses = {url for _, url, _ in _files.SOURCES.values()}
+    assert addresses == {
+        "https://s3.amazonaws.com/keras-datasets/boston_housing.npz",
+        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+        "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+        "https://s3.amazonaws.com/text-datasets/imdb.npz",
+        "https://s3.amazonaws.com/text-datasets/imdb_word_index.json",
+        "https://s3.amazonaws.com/img-datasets/mnist.npz",
+        "https://s3.amazonaws.com/text-datasets/reuters.npz",
+        "https://s3.amazonaws.com/text-datasets/reuters_word_index.json",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/train-images-idx3-ubyte.gz",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/train-labels-idx1-ubyte.gz",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/t10k-images-idx3-ubyte.gz",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/t10k-labels-idx1-ubyte.gz",
+    }
+    assert {url.rsplit("/", 1)[1] for url in addresses} == set(small_files())
+    assert {len(file_hash) for _, _, file_hash in _files.SOURCES.values()} == {32, 64}
+
+
+@loaders
+def test_without_a_mirror_the_official_address_is_asked(load, monkeypatch):
     asked = []
 
-    def get_file(name, **options):
-        asked.append((name, options))
-        return "somewhere"
+    def get_file(fname, origin, file_hash, cache_subdir, untar):
+        asked.append(origin)
+        assert (origin, file_hash) == _files.SOURCES[fname][1:] and cache_subdir.startswith("datasets")
+        assert untar == origin.endswith(".tar.gz")
+        raise OSError("no net here")
 
     monkeypatch.setattr("gpukeras.utils.data_utils.get_file", get_file)
-    assert _files.locate("mnist.npz", origin="there", file_hash="abc") == "somewhere"
-    assert asked == [
-        ("mnist.npz", {"origin": "there", "file_hash": "abc", "cache_subdir": "datasets"}),
-    ]
+    with pytest.raises(OSError, match="no net here") as error:
+        load()
+    assert len(asked) == 1
+    assert "GPUKERAS_DATASETS_MIRROR_" in error.value.__notes__[0]
 
 
-def test_fashion_mnist(tmp_path, monkeypatch):
-    def locate(name, origin, cache_subdir):
-        assert origin.endswith(name) and cache_subdir.endswith("fashion-mnist")
-        count = 3 if name.startswith("train") else 2
-        images = "images" in name
-        header, size = (16, count * 784) if images else (8, count)
-        path = tmp_path / name
-        with gzip.open(path, "wb") as stream:
-            stream.write(bytes(header) + bytes(i % 251 for i in range(size)))
-        return str(path)
+@loaders
+def test_fetched_once(load, mirror, tmp_path):
+    first, second = load(), load()
+    assert repr(first) == repr(second)
+    names = [name for name, _ in mirror.requests]
+    assert len(names) == len(set(names)) == (4 if load is fashion_mnist.load_data else 1)
+    assert all(name.startswith("datasets/") and not name.endswith((".part", ".lock")) for name in cached(tmp_path))
 
-    monkeypatch.setattr(fashion_mnist, "locate", locate)
+
+@loaders
+def test_a_cut_connection_is_continued(load, mirror):
+    mirror.cuts = [40, 10]
+    load()
+    ranges = [wanted for _, wanted in mirror.requests]
+    assert ranges[:3] == [None, "bytes=40-", "bytes=50-"]
+
+
+@loaders
+def test_half_a_file_is_not_taken_for_good(load, mirror, tmp_path):
+    mirror.ranges, mirror.cuts = False, [40]
+    with pytest.raises(OSError, match="ended after 40 of"):
+        load()
+    with pytest.raises(OSError, match="ended after 30 of"):
+        mirror.cuts = [30]
+        load()
+    assert all(name.endswith(".part") for name in cached(tmp_path))
+    load()
+
+
+@loaders
+def test_half_a_file_under_its_name_is_fetched_again(load, mirror, tmp_path, capsys):
+    """As another program's download leaves it."""
+    expected = repr(load())
+    names = cached(tmp_path)
+    shutil.rmtree(tmp_path / "keras")
+    for name in names:
+        path = tmp_path / "keras" / name
+        if path.name.endswith((".gz", ".npz", ".json")):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"half")
+    assert repr(load()) == expected
+    assert "incomplete or outdated" in capsys.readouterr().out
+
+
+@loaders
+def test_other_content_is_refused(load, mirror, tmp_path, monkeypatch):
+    """The mirror's small files are not the published ones."""
+    for name in mirror.files:
+        mirror.files[name] += b" "
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"has the md5 sum [0-9a-f]{32}, expected [0-9a-f]{32}") as error:
+            load()
+        assert "GPUKERAS_DATASETS_MIRROR" in error.value.__notes__[0]
+        assert cached(tmp_path) == []
+
+
+def test_published_sums_hold_for_mirrors(mirror, monkeypatch):
+    monkeypatch.setattr(_files, "SOURCES", OFFICIAL)
+    with pytest.raises(ValueError, match="expected 8a61469f7ea1b51cbae51d4f78837e45"):
+        mnist.load_data()
+
+
+@loaders
+def test_not_there(load, mirror):
+    mirror.files.clear()
+    with pytest.raises(OSError, match="URL fetch failure on .*: 404"):
+        load()
+
+
+def test_a_mirror_of_one_data_set(mirror, monkeypatch, tmp_path):
+    (tmp_path / "folder with files").mkdir()
+    (tmp_path / "folder with files" / "mnist.npz").write_bytes(mirror.files["mnist.npz"])
+    monkeypatch.setenv("GPUKERAS_DATASETS_MIRROR_MNIST", str(tmp_path / "folder with files"))
+    assert mnist.load_data()[0][0].shape == (3, 28, 28) and mirror.requests == []
+    monkeypatch.setenv("GPUKERAS_DATASETS_MIRROR_IMDB", mirror.url + "texts/")
+    mirror.files["texts/imdb.npz"] = mirror.files["imdb.npz"]
+    imdb.load_data()
+    reuters.load_data()
+    assert [name for name, _ in mirror.requests] == ["texts/imdb.npz", "reuters.npz"]
+
+
+def test_own_names_in_the_cache(mirror, tmp_path):
+    mnist.load_data("digits.npz")
+    imdb.get_word_index("words.json")
+    assert cached(tmp_path) == ["datasets/digits.npz", "datasets/words.json"]
+    assert [name for name, _ in mirror.requests] == ["mnist.npz", "imdb_word_index.json"]
+
+
+def test_fashion_mnist(mirror):
     (x_train, y_train), (x_test, y_test) = fashion_mnist.load_data()
     assert x_train.shape == (3, 28, 28) and x_test.shape == (2, 28, 28)
     assert x_train[0, 0, :3].tolist() == [0, 1, 2] and x_train.dtype == np.uint8
     assert y_train.tolist() == [0, 1, 2] and y_test.tolist() == [0, 1]
-
-
-def write_batch(path, start, keys=("labels",)):
-    data = (np.arange(2 * 3072) + start).astype(np.uint8).reshape(2, 3072)
-    content = {b"data": data, **{key.encode(): [start % 10, (start + 1) % 10] for key in keys}}
-    # The published files were pickled by a NumPy that named its internals so.
-    raw = pickle.dumps(content, protocol=2).replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
-    path.write_bytes(raw)
-    return data
-
-
-@pytest.fixture
-def cifar_folder(tmp_path, monkeypatch):
-    for i in range(1, 6):
-        write_batch(tmp_path / f"data_batch_{i}", i)
-    write_batch(tmp_path / "test_batch", 6)
-    for i, part in enumerate(["train", "test"]):
-        write_batch(tmp_path / part, i, keys=("fine_labels", "coarse_labels"))
-    for module in (cifar10, cifar100):
-        monkeypatch.setattr(module, "get_file", lambda name, origin, untar: str(tmp_path))
-    return tmp_path
+    x_train += 1  # the arrays belong to the caller
+    y_train += 1
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-def test_cifar(cifar_folder, data_format):
-    before = K.image_data_format()
+def test_cifar(mirror, data_format):
     K.set_image_data_format(data_format)
-    try:
-        (x_train, y_train), (x_test, y_test) = cifar10.load_data()
-        (x_fine, y_fine), (_, y_fine_test) = cifar100.load_data()
-    finally:
-        K.set_image_data_format(before)
+    (x_train, y_train), (x_test, y_test) = cifar10.load_data()
+    (x_fine, y_fine), (_, y_fine_test) = cifar100.load_data()
     shape = (32, 32, 3) if data_format == "channels_last" else (3, 32, 32)
     assert x_train.shape == (10, *shape) and x_test.shape == (2, *shape) and x_fine.shape == (2, *shape)
     assert y_train.shape == (10, 1) and y_train.dtype == np.uint8
@@ -233,9 +403,10 @@ def test_cifar(cifar_folder, data_format):
     assert green == (1 + 1024 + 2 * 32 + 5) % 256
 
 
-def test_cifar_load_batch(cifar_folder):
-    data = write_batch(cifar_folder / "one", 9, keys=("coarse_labels",))
-    images, labels = cifar.load_batch(str(cifar_folder / "one"), label_key="coarse_labels")
+def test_cifar_load_batch(tmp_path):
+    data, content = cifar_batch(9, keys=("coarse_labels",))
+    (tmp_path / "one").write_bytes(content)
+    images, labels = cifar.load_batch(str(tmp_path / "one"), label_key="coarse_labels")
     np.testing.assert_array_equal(images, data.reshape(2, 3, 32, 32))
     assert list(labels) == [9, 0]
 

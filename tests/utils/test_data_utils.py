@@ -1,24 +1,19 @@
-"""Sequence, the enqueuers (threads, forked and spawned processes), and fetched files."""
+"""Sequence and the enqueuers: threads, forked and spawned processes; fetched files are tested in test_download.py."""
 
-import hashlib
-import http.server
 import itertools
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
-import tarfile
 import threading
 import time
 import traceback
-import zipfile
 
 import numpy as np
 import pytest
 
-from gpukeras.utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence, get_file
-from gpukeras.utils.data_utils import _hash_file, validate_file
+from gpukeras.utils import GeneratorEnqueuer, OrderedEnqueuer, Sequence
 
 
 class Batches(Sequence):
@@ -400,141 +395,3 @@ class TestGenerator:
     def test_wait_time_is_old(self):
         with pytest.warns(DeprecationWarning, match="`wait_time` is not used"):
             GeneratorEnqueuer(count(), wait_time=0.1)
-
-
-CONTENT = b"Float like a butterfly, sting like a bee." * 5000
-
-
-class Server(http.server.BaseHTTPRequestHandler):
-    """Serves CONTENT; cuts the first `cuts` answers short, and knows ranges."""
-
-    cuts = 0
-    requests = []
-
-    def do_GET(self):
-        type(self).requests.append(self.headers.get("Range"))
-        if self.path == "/missing":
-            self.send_error(404)
-            return
-        body, start = CONTENT, 0
-        if self.headers.get("Range") and self.headers.get("If-Range") == '"v1"':
-            start = int(self.headers["Range"][len("bytes=") : -1])
-            body = CONTENT[start:]
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
-        else:
-            self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("ETag", '"v1"')
-        self.send_header("Accept-Ranges", "bytes")
-        self.end_headers()
-        if type(self).cuts:
-            type(self).cuts -= 1
-            body = body[:1000]
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture
-def server():
-    Server.cuts, Server.requests = 0, []
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{httpd.server_port}/"
-        httpd.shutdown()
-        thread.join()
-
-
-def url(path):
-    return "file://" + str(path)
-
-
-class TestGetFile:
-    def test_fetches_once(self, tmp_path, server, capsys):
-        for _ in range(2):
-            path = get_file("a.txt", server + "a", cache_dir=str(tmp_path))
-            assert path == str(tmp_path / "datasets" / "a.txt")
-            with open(path, "rb") as f:
-                assert f.read() == CONTENT
-        assert len(Server.requests) == 1
-        out = capsys.readouterr().out
-        assert out.startswith(f"Downloading data from {server}a\n") and f"{len(CONTENT)}/{len(CONTENT)} [====" in out
-        assert os.listdir(tmp_path / "datasets") == ["a.txt"]
-
-    def test_goes_on_where_it_was_cut_off(self, tmp_path, server):
-        Server.cuts = 1
-        with pytest.raises(OSError, match=f"ended after 1000 of {len(CONTENT)} bytes"):
-            get_file("a.txt", server + "a", cache_dir=str(tmp_path))
-        assert not (tmp_path / "datasets" / "a.txt").exists()
-        path = get_file("a.txt", server + "a", cache_dir=str(tmp_path))
-        assert Server.requests == [None, "bytes=1000-"]
-        with open(path, "rb") as f:
-            assert f.read() == CONTENT
-        assert os.listdir(tmp_path / "datasets") == ["a.txt"]
-
-    def test_wrong_hash(self, tmp_path, server):
-        with pytest.raises(ValueError, match="does not have the auto check sum"):
-            get_file("a.txt", server + "a", cache_dir=str(tmp_path), file_hash="0" * 64)
-        assert not (tmp_path / "datasets" / "a.txt").exists()
-
-    def test_spoilt_file_is_fetched_again(self, tmp_path, server):
-        kwargs = {"cache_dir": str(tmp_path), "file_hash": hashlib.sha256(CONTENT).hexdigest()}
-        path = get_file("a.txt", server + "a", **kwargs)
-        with open(path, "ab") as f:
-            f.write(b"x")
-        get_file("a.txt", server + "a", **kwargs)
-        assert os.path.getsize(path) == len(CONTENT)
-
-    def test_unreachable(self, tmp_path, server):
-        with pytest.raises(OSError, match="URL fetch failure on .*missing: 404"):
-            get_file("a.txt", server + "missing", cache_dir=str(tmp_path))
-        with pytest.raises(OSError, match="URL fetch failure"):
-            get_file("a.txt", url(tmp_path / "nothing"), cache_dir=str(tmp_path))
-
-    @pytest.mark.parametrize("kind", ["tar", "zip"])
-    def test_extract(self, tmp_path, kind):
-        inside = tmp_path / "inside.txt"
-        inside.write_bytes(CONTENT)
-        archive = tmp_path / "archive"
-        if kind == "tar":
-            with tarfile.open(archive, "w:gz") as f:
-                f.add(inside, "inside.txt")
-        else:
-            with zipfile.ZipFile(archive, "w") as f:
-                f.write(inside, "inside.txt")
-        path = get_file("got", url(archive), extract=True, cache_dir=str(tmp_path / "c"), cache_subdir="s")
-        assert path == str(tmp_path / "c" / "s" / "got")
-        assert (tmp_path / "c" / "s" / "inside.txt").read_bytes() == CONTENT
-
-    def test_untar(self, tmp_path):
-        (tmp_path / "folder").mkdir()
-        (tmp_path / "folder" / "x").write_text("x")
-        with tarfile.open(tmp_path / "folder.tar.gz", "w:gz") as f:
-            f.add(tmp_path / "folder", "folder")
-        path = get_file("folder", url(tmp_path / "folder.tar.gz"), untar=True, cache_dir=str(tmp_path / "c"))
-        assert path == str(tmp_path / "c" / "datasets" / "folder")
-        assert os.listdir(path) == ["x"]
-
-    def test_archive_cannot_write_elsewhere(self, tmp_path):
-        (tmp_path / "x").write_text("x")
-        with tarfile.open(tmp_path / "evil.tar", "w") as f:
-            f.add(tmp_path / "x", "../../escaped")
-        with pytest.raises(tarfile.TarError):
-            get_file("evil", url(tmp_path / "evil.tar"), extract=True, cache_dir=str(tmp_path / "c"))
-        assert not (tmp_path / "escaped").exists()
-
-    def test_hashes(self, tmp_path):
-        path = tmp_path / "f"
-        path.write_bytes(CONTENT)
-        md5, sha = hashlib.md5(CONTENT).hexdigest(), hashlib.sha256(CONTENT).hexdigest()
-        assert _hash_file(path) == sha and _hash_file(path, algorithm="md5") == md5
-        assert validate_file(path, sha) and validate_file(path, md5) and validate_file(path, sha, "sha256", 100)
-        assert not validate_file(path, md5[::-1])
-
-    def test_home(self, tmp_path, monkeypatch):
-        monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
-        (tmp_path / "f").write_text("f")
-        assert get_file("g", url(tmp_path / "f")) == str(tmp_path / "home" / "datasets" / "g")
