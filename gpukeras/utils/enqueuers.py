@@ -156,6 +156,8 @@ class SequenceEnqueuer:
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, end - time.monotonic()))
+        # They may be bound methods: without them the enqueuer, and the generator in it, go when they are dropped.
+        self._runners = []
 
     def get(self):
         """Reads the batches in order.

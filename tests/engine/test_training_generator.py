@@ -1,5 +1,6 @@
 """fit_generator, evaluate_generator, predict_generator. Numbers are compared in test_training_golden.py."""
 
+import gc
 import multiprocessing
 import threading
 import time
@@ -310,3 +311,21 @@ class TestBad:
             dense().fit_generator(batches(), 1, verbose=0, validation_data=(X,))
         with pytest.raises(ValueError, match="`validation_steps=None` needs data that know their length"):
             dense().fit_generator(batches(), 1, verbose=0, validation_data=batches())
+
+
+def test_a_dropped_generator_is_closed_at_once():
+    """What it has open (a file, say) must not wait for the garbage collector."""
+    closed = []
+
+    def reading():
+        try:
+            yield from batches()
+        finally:
+            closed.append(True)
+
+    gc.disable()
+    try:
+        dense().fit_generator(reading(), 2, verbose=0)
+        assert closed == [True]
+    finally:
+        gc.enable()
