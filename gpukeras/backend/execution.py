@@ -10,6 +10,7 @@ from ..compiler.function import Function as Compiled
 from ..graph.tensor import Tensor, Variable
 from ..runtime.feed import Rows
 from .control import update as _checked_update
+from .running import hidden_updates
 from .sparse import SparsePlaceholder, densify, expand_feeds, is_scipy_sparse
 
 __all__ = ["Function", "function"]
@@ -77,7 +78,10 @@ class Function:
         compiled = self._compiled.get(key)
         if compiled is None:
             inputs, _ = expand_feeds([self.inputs[i] for i in given] + list(self.feed_dict))
-            compiled = self._compiled[key] = Compiled(inputs, self.outputs + self._extra, self.updates)
+            computed = self.outputs + self._extra
+            carried = hidden_updates([*computed, *(new for _, new in self.updates)], inputs)
+            updates = list(dict.fromkeys([*self.updates, *carried])) if carried else self.updates
+            compiled = self._compiled[key] = Compiled(inputs, computed, updates)
         return compiled
 
     def _numbers(self, i: int, value: np.ndarray) -> np.ndarray:

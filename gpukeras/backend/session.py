@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import gc
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from ..compiler.function import Function as Compiled
 from ..graph import scope
 from ..graph.scope import device_scope as device
 from ..graph.scope import name_scope
 from ..graph.tensor import Placeholder, Tensor
-from ..runtime import device as _devices
-from .sparse import expand_feeds
+from .running import GRAPH, Session, available_gpus, default_session, set_default_session
 
 __all__ = [
     "clear_session",
@@ -92,6 +88,8 @@ def clear_session() -> None:
     reset_uids()
     _State.learning_phase = None
     _State.session = None
+    GRAPH.collections.clear()
+    set_default_session(None)
     gc.collect()  # models are cyclic; scripts call this to get their memory back at once
 
 
@@ -107,103 +105,15 @@ def manual_variable_initialization(value: bool) -> None:
     _State.manual_initialization = bool(value)
 
 
-class Graph:
-    """Stands for the one graph there is, for scripts written around `session.graph`."""
-
-    @contextmanager
-    def as_default(self) -> Iterator[Graph]:
-        """Does nothing: tensors of any thread belong to the same graph."""
-        yield self
-
-    def finalize(self) -> None:
-        """Does nothing: a graph may always grow."""
-
-
-class Session:
-    """Stands for a TensorFlow session, for scripts that reach for `K.get_session()`.
-
-    Arguments:
-        target, graph, config: accepted and kept; they configure TensorFlow, which is not here.
-    """
-
-    def __init__(self, target: str = "", graph: Any = None, config: Any = None) -> None:
-        self.target = target
-        self.graph = graph if graph is not None else _GRAPH
-        self.config = config
-
-    def run(self, fetches: Any, feed_dict: dict[Tensor, Any] | None = None) -> Any:
-        """Computes tensors.
-
-        Arguments:
-            fetches: tensor, or list, tuple or dict of tensors; update tensors are carried out.
-            feed_dict: values of placeholders, or of any tensor to be replaced.
-
-        Returns:
-            Arrays in the structure of `fetches`.
-        """
-        feeds = feed_dict or {}
-        leaves: list[Tensor] = []
-        _collect(fetches, leaves)
-        updates = [t._update for t in leaves if hasattr(t, "_update")]
-        inputs, fed = expand_feeds(list(feeds), list(feeds.values()))
-        values = iter(Compiled(inputs, leaves, updates)(fed))
-        return _rebuild(fetches, values)
-
-    def close(self) -> None:
-        """Does nothing: there is nothing to release."""
-
-    def list_devices(self) -> list[str]:
-        """Names of the devices."""
-        return ["/device:CPU:0", *_get_available_gpus()]
-
-    @contextmanager
-    def as_default(self) -> Iterator[Session]:
-        """Uses this session inside a with statement."""
-        before, _State.session = _State.session, self
-        try:
-            yield self
-        finally:
-            _State.session = before
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(self, *exc: Any) -> None:
-        return None
-
-
-def _collect(fetches: Any, leaves: list[Tensor]) -> None:
-    if isinstance(fetches, Tensor):
-        leaves.append(fetches)
-    elif isinstance(fetches, (list, tuple)):
-        for part in fetches:
-            _collect(part, leaves)
-    elif isinstance(fetches, dict):
-        for part in fetches.values():
-            _collect(part, leaves)
-    elif fetches is not None:
-        raise TypeError(f"a session runs tensors, or lists, tuples and dicts of them; got {fetches!r}")
-
-
-def _rebuild(fetches: Any, values: Iterator[Any]) -> Any:
-    if isinstance(fetches, Tensor):
-        return next(values)
-    if isinstance(fetches, dict):
-        return {key: _rebuild(part, values) for key, part in fetches.items()}
-    if isinstance(fetches, (list, tuple)):
-        return type(fetches)([_rebuild(part, values) for part in fetches])
-    return None
-
-
-_GRAPH = Graph()
-
-
 def get_session() -> Any:
-    """Returns the session object: the one set by `set_session`, or a stand-in.
+    """Returns the session object: the default one, the one set by `set_session`, or a new one.
 
     Returns:
         An object with `run`, `graph` and `close`.
     """
+    default = default_session()
+    if default is not None:
+        return default
     if _State.session is None:
         _State.session = Session()
     return _State.session
@@ -218,7 +128,4 @@ def set_session(session: Any) -> None:
     _State.session = session
 
 
-def _get_available_gpus() -> list[str]:
-    """Names of the GPUs in use, as TensorFlow spells them."""
-    xp, _ = _devices.cupy_or_reason()
-    return [] if xp is None else [f"/device:GPU:{i}" for i in range(int(xp.cuda.runtime.getDeviceCount()))]
+_get_available_gpus = available_gpus

@@ -164,7 +164,7 @@ def band_part(x: Tensor, lower: int, upper: int) -> Tensor:
     """
     if not x.shape or None in x.shape[-2:]:
         raise ValueError(f"band_part: the size of the matrices must be known, got shape {x.shape}")
-    m, n = x.shape[-2:]
+    m, n = (int(k or 0) for k in x.shape[-2:])
     offset = np.arange(m)[:, None] - np.arange(n)
     keep = ((lower < 0) | (offset <= lower)) & ((upper < 0) | (-offset <= upper))
     return multiply(x, cast(keep, x.dtype))

@@ -82,3 +82,41 @@ def default_device() -> Device:
         else:
             _default = Device("/cpu:0", np, "native" if native.load() is not None else "numpy")
     return _default
+
+
+def limit_gpu_memory(fraction: float) -> int | None:
+    """Limit CuPy's pool to a fraction of the GPU's memory; 0 lets it grow without limit.
+
+    Returns:
+        The limit in bytes (0: none), or None without a GPU.
+    """
+    xp, _ = cupy_or_reason()
+    if xp is None:
+        return None
+    pool = xp.get_default_memory_pool()
+    if fraction > 0:
+        pool.set_limit(fraction=min(fraction, 1.0))
+    else:
+        pool.set_limit(size=0)
+    return int(pool.get_limit())
+
+
+def use_cpu() -> None:
+    """Make the CPU the default device, if nothing lives on a GPU yet.
+
+    Raises:
+        RuntimeError: when the GPU is in use already.
+    """
+    global _default
+    if _default is not None and _default.is_gpu:
+        raise RuntimeError(
+            "the GPU is in use already; ask for the CPU before anything is built, or with GPUKERAS_ENGINE=numpy"
+        )
+    _default = Device("/cpu:0", np)
+
+
+def use_gpu(index: int) -> None:
+    """Make a GPU CuPy's current device; nothing happens without one."""
+    xp, _ = cupy_or_reason()
+    if xp is not None:
+        xp.cuda.Device(index).use()

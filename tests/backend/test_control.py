@@ -189,7 +189,10 @@ def test_session_stand_in():
     np.testing.assert_array_equal(found["b"][0], [3, 4])
     with session.graph.as_default(), session.as_default():
         assert K.get_session() is session
+    assert session.run(x.name, {x.name: [5, 6]}).tolist() == [5, 6]
     with pytest.raises(TypeError, match="session runs tensors"):
+        session.run(3)
+    with pytest.raises(KeyError, match="'loss' refers to an operation that is not in the graph"):
         session.run("loss")
     mine = object()
     K.set_session(mine)
