@@ -87,6 +87,26 @@ void bind_onednn(py::module_& m) {
         py::arg("a"), py::arg("b"), py::arg("bias"), py::arg("out"),
         py::arg("post_ops") = std::vector<std::string>{},
         "Matrix product of the last two axes, plus bias, through activations, as a primitive.");
+    py::enum_<cpu::Pass>(m, "Pass", "Which array of a convolution is computed from the others.")
+        .value("forward", cpu::Pass::forward)
+        .value("data", cpu::Pass::data)
+        .value("weights", cpu::Pass::weights);
+    using Ints = std::vector<dnnl::memory::dim>;
+    m.def(
+        "convolution",
+        [](cpu::Pass pass, const py::array& x, const py::array& w, const py::object& bias, const py::array& y,
+           const Ints& strides, const Ints& dilation, const Ints& before, const Ints& after,
+           const std::vector<std::string>& names) {
+            const Layout lx = layout(x), lw = layout(w), ly = layout(y);
+            const cpu::Windows windows{strides, dilation, before, after};
+            if (bias.is_none()) return cpu::convolution(pass, lx, lw, nullptr, ly, windows, post_ops(names));
+            const Layout lbias = layout(py::cast<py::array>(bias));
+            return cpu::convolution(pass, lx, lw, &lbias, ly, windows, post_ops(names));
+        },
+        py::arg("pass_"), py::arg("x"), py::arg("w"), py::arg("bias"), py::arg("y"), py::arg("strides"),
+        py::arg("dilation"), py::arg("before"), py::arg("after"),
+        py::arg("post_ops") = std::vector<std::string>{},
+        "A convolution's output, the gradient of its input, or that of its kernel, as a primitive.");
 }
 
 }  // namespace gpukeras

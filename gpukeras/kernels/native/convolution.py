@@ -1,0 +1,67 @@
+"""Convolutions and their gradients on oneDNN."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...graph.op import Binding
+from ...ops.conv import Conv, ConvTranspose, ConvWeight
+from ...ops.conv_geometry import resolve_pads
+from ..epilogue import Epilogue
+from ..registry import Kernel, kernel
+from .primitive import epilogue, extension, is_float32, primitive_kernel
+
+
+def _channels_second(x: Any) -> Any:
+    """View of (N, *spatial, C) as (N, C, *spatial), the order in which oneDNN names axes whatever the layout."""
+    return np.moveaxis(x, -1, 1)
+
+
+def _kernel_view(w: Any, groups: int) -> Any:
+    """View of (*kernel, C / groups, F) as (F, C, *kernel), or (groups, F / groups, C / groups, *kernel)."""
+    n = w.ndim - 2
+    if groups == 1:
+        return w.transpose(n + 1, n, *range(n))
+    shared = w.reshape(*w.shape[:-1], groups, -1)
+    return shared.transpose(n + 1, n + 2, n, *range(n))
+
+
+def _convolution(op: Any, which: str, x: Any, w: Any, bias: Any, y: Any, post_ops: list[str]) -> Kernel | None:
+    module = extension()
+    if module is None or not is_float32(x, w, bias, y) or not w.flags.c_contiguous:
+        return None
+    pads = resolve_pads(op.pads, x.shape[1:-1], w.shape[:-2], op.strides, op.dilation)
+    before, after = [lo for lo, _ in pads], [hi for _, hi in pads]
+    places = op.places
+
+    def arrays(b: Binding) -> list[Any]:
+        tensors = [b.ins[0], b.ins[1], b.outs[0]]
+        found = [tensors[i] for i in places]
+        return [*found[:2], *([] if bias is None else [b.ins[2]]), found[2]]
+
+    return primitive_kernel(
+        lambda: module.convolution(
+            getattr(module.Pass, which), _channels_second(x), _kernel_view(w, op.groups), bias, _channels_second(y),
+            op.strides, [d - 1 for d in op.dilation], before, after, post_ops,
+        ),
+        arrays,
+    )  # fmt: skip
+
+
+@kernel("native", Conv, ConvTranspose, ConvWeight)
+def convolution(op: Any, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel | None:
+    """One of the three contractions."""
+    which = {Conv: "forward", ConvTranspose: "data", ConvWeight: "weights"}[type(op)]
+    tensors = [ins[0], ins[1], outs[0]]
+    x, w, y = (tensors[i] for i in op.places)
+    return _convolution(op, which, x, w, None, y, [])
+
+
+@epilogue(Conv)
+def convolution_epilogue(op: Epilogue, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel | None:
+    """Convolution, bias and activation in one."""
+    bias = ins[op.arity] if op.bias else None
+    return _convolution(op.op, "forward", ins[0], ins[1], bias, outs[0], [op.activation] if op.activation else [])
