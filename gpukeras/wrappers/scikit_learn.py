@@ -127,6 +127,16 @@ class BaseWrapper:
     def __sklearn_is_fitted__(self):
         return hasattr(self, "model")
 
+    def _fitted(self):
+        """The model, or an error that scikit-learn knows when there is none yet."""
+        if hasattr(self, "model"):
+            return self.model
+        try:
+            from sklearn.exceptions import NotFittedError as error
+        except ImportError:
+            error = AttributeError
+        raise error(f"This {type(self).__name__} has no model yet: call `fit` first.")
+
     def __sklearn_tags__(self):
         from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags
 
@@ -195,7 +205,7 @@ class KerasClassifier(BaseWrapper):
         Returns:
             Array of labels (N,), or (N, 1) when the model has one output.
         """
-        probabilities = self.model.predict(x, **self.filter_sk_params(Sequential.predict_classes, kwargs))
+        probabilities = self._fitted().predict(x, **self.filter_sk_params(Sequential.predict_classes, kwargs))
         if probabilities.shape[-1] > 1:
             return self.classes_[probabilities.argmax(axis=-1)]
         return self.classes_[(probabilities > 0.5).astype(int)]
@@ -210,17 +220,18 @@ class KerasClassifier(BaseWrapper):
         Returns:
             Array (N, classes); two columns when the model has one output.
         """
-        probabilities = self.model.predict(x, **self.filter_sk_params(Sequential.predict_proba, kwargs))
+        probabilities = self._fitted().predict(x, **self.filter_sk_params(Sequential.predict_proba, kwargs))
         if probabilities.shape[1] == 1:
             probabilities = np.hstack([1 - probabilities, probabilities])
         return probabilities
 
-    def score(self, x, y, **kwargs):
-        """Gives the accuracy.
+    def score(self, x, y, sample_weight=None, **kwargs):
+        """Gives the accuracy; a label that was not there in `fit` cannot be predicted and counts as a mistake.
 
         Arguments:
             x: array (N, ...).
             y: labels (N,) or (N, 1), or one-hot.
+            sample_weight: array (N,), how much each sample counts, or None.
             **kwargs: arguments of `Sequential.evaluate`.
 
         Returns:
@@ -229,13 +240,19 @@ class KerasClassifier(BaseWrapper):
         Raises:
             ValueError: when the model was compiled without `metrics=["accuracy"]`.
         """
-        y = np.searchsorted(self.classes_, np.asarray(y))
-        if _is_categorical_crossentropy(self.model.loss) and y.ndim != 2:
+        model, y = self._fitted(), np.asarray(y)
+        if sample_weight is not None or not np.isin(y, self.classes_).all():
+            # A model's metrics know neither weights nor labels beyond its classes.
+            truth = self.classes_[y.argmax(axis=1)] if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1)
+            right = self.predict(x, **kwargs).reshape(-1) == truth
+            return float(np.average(right, weights=sample_weight))
+        y = np.searchsorted(self.classes_, y)
+        if _is_categorical_crossentropy(model.loss) and y.ndim != 2:
             # The labels at hand need not hold every class.
             y = to_categorical(y, self.n_classes_)
-        values = self.model.evaluate(x, y, **self.filter_sk_params(Sequential.evaluate, kwargs))
+        values = model.evaluate(x, y, **self.filter_sk_params(Sequential.evaluate, kwargs))
         values = values if isinstance(values, list) else [values]
-        for name, value in zip(self.model.metrics_names, values):
+        for name, value in zip(model.metrics_names, values):
             if name in ("acc", "accuracy"):
                 return value
         raise ValueError(
@@ -258,21 +275,24 @@ class KerasRegressor(BaseWrapper):
         Returns:
             Array (N,), or (N, outputs) for several outputs.
         """
-        values = self.model.predict(x, **self.filter_sk_params(Sequential.predict, kwargs))
+        values = self._fitted().predict(x, **self.filter_sk_params(Sequential.predict, kwargs))
         return np.squeeze(values, axis=-1) if values.shape[-1] == 1 else values
 
-    def score(self, x, y, **kwargs):
+    def score(self, x, y, sample_weight=None, **kwargs):
         """Gives the loss with its sign turned, so that more is better.
 
         Arguments:
             x: array (N, ...).
             y: array of targets.
+            sample_weight: array (N,), or None.
             **kwargs: arguments of `Sequential.evaluate`.
 
         Returns:
             float.
         """
-        loss = self.model.evaluate(x, np.asarray(y), **self.filter_sk_params(Sequential.evaluate, kwargs))
+        if sample_weight is not None:
+            kwargs["sample_weight"] = sample_weight
+        loss = self._fitted().evaluate(x, np.asarray(y), **self.filter_sk_params(Sequential.evaluate, kwargs))
         return -loss[0] if isinstance(loss, list) else -loss
 
 

@@ -3,6 +3,7 @@
 import copy
 import functools
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -117,6 +118,55 @@ def test_scores_need_the_accuracy():
         made.fit(x, np.zeros((60, 3, 1)))
 
 
+@pytest.mark.parametrize("outputs, loss", [(3, "categorical_crossentropy"), (1, "binary_crossentropy")])
+def test_scores_of_weighted_samples_and_of_labels_that_were_not_there(outputs, loss):
+    x, y = data(max(outputs, 2))
+    made = KerasClassifier(classifier, outputs=outputs, loss=loss, **dict(DEFAULTS, epochs=20))
+    names = np.array(["ape", "bee", "cat"])[y]
+    made.fit(x, names)
+    weights = np.random.rand(60)
+    right = made.predict(x).reshape(-1) == names
+    assert made.score(x, names, sample_weight=weights) == pytest.approx(np.average(right, weights=weights))
+    # It sorts before all others, in the middle and behind: no place is that of a class.
+    for stranger in ("aardvark", "badger", "zebu"):
+        some = names.copy().astype(object)
+        some[::5] = stranger
+        right = made.predict(x).reshape(-1) == some
+        assert not right[::5].any() and made.score(x, some) == pytest.approx(right.mean())
+        assert made.score(x, some[:, None], weights) == pytest.approx(np.average(right, weights=weights))
+    one_hot = np.eye(3)[y]
+    if outputs == 3:
+        made.fit(x, one_hot)
+        right = made.predict(x) == y
+        assert made.score(x, one_hot, weights) == pytest.approx(np.average(right, weights=weights))
+        assert made.score(x, one_hot) == pytest.approx(right.mean(), abs=1e-6)
+
+
+def test_a_regressors_score_with_weights():
+    x, y = data()
+    made = KerasRegressor(regressor, **DEFAULTS)
+    made.fit(x, y)
+    weights = np.arange(60) % 2
+    expected = -np.average((made.predict(x) - y) ** 2, weights=weights)
+    np.testing.assert_allclose(made.score(x, y, weights), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_nothing_is_predicted_before_fit(installed, monkeypatch):
+    error = AttributeError
+    if installed:
+        error = pytest.importorskip("sklearn.exceptions").NotFittedError
+    else:
+        monkeypatch.setitem(sys.modules, "sklearn.exceptions", None)
+    x, y = data()
+    for made in (KerasClassifier(classifier), KerasRegressor(regressor)):
+        for use, arguments in ((made.predict, (x,)), (made.score, (x, y))):
+            with pytest.raises(error, match=f"This {type(made).__name__} has no model yet: call `fit` first"):
+                use(*arguments)
+    with pytest.raises(error, match="no model yet"):
+        KerasClassifier(classifier).predict_proba(x)
+
+
 def test_several_outputs_and_pickles():
     x, _ = data()
     made = KerasRegressor(regressor, outputs=2, **DEFAULTS)
@@ -170,3 +220,81 @@ def test_pipeline_and_cross_validation():
         assert scores.shape == (3,) and np.isfinite(scores).all()
     assert cross_val_predict(made, x, y, cv=2, method="predict_proba").shape == (60, 3)
     assert cross_val_score(KerasRegressor(regressor, **DEFAULTS), x, y, cv=2, scoring="r2").shape == (2,)
+
+
+LABELS = {
+    "not from 0": np.array([5, 17, -3]),
+    "strings": np.array(["ape", "bee", "cat"]),
+    "objects": np.array(["ape", "bee", "cat"], dtype=object),
+    "floats": np.array([0.5, 1.5, 2.5]),
+}
+
+
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "sparse_categorical_crossentropy"])
+@pytest.mark.parametrize("kind", sorted(LABELS))
+def test_labels_in_cross_validation(kind, loss):
+    selection = pytest.importorskip("sklearn.model_selection")
+    x, y = data()
+    y = LABELS[kind][y]
+    made = KerasClassifier(classifier, loss=loss, **dict(DEFAULTS, epochs=1))
+    if kind == "floats":
+        # scikit-learn takes floats for a regression's targets; by hand they are labels like others.
+        made.fit(x, y)
+        assert set(made.predict(x)) <= set(y)
+        return
+    for scoring in (None, "accuracy", "roc_auc_ovr"):
+        scores = selection.cross_val_score(made, x, y, cv=2, scoring=scoring, error_score="raise")
+        assert ((scores >= 0) & (scores <= 1)).all()
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [-1, 1], ["no", "yes"], [False, True]], ids=str)
+def test_two_classes_in_cross_validation(labels):
+    selection = pytest.importorskip("sklearn.model_selection")
+    x, y = data(2)
+    y = np.array(labels)[y]
+    made = KerasClassifier(classifier, outputs=1, loss="binary_crossentropy", **dict(DEFAULTS, epochs=1))
+    for scoring in (None, "accuracy", "roc_auc", "neg_log_loss"):
+        assert np.isfinite(selection.cross_val_score(made, x, y, cv=2, scoring=scoring, error_score="raise")).all()
+    proba = selection.cross_val_predict(made, x, y, cv=2, method="predict_proba")
+    assert proba.shape == (60, 2)
+
+
+def test_weights_in_searches_and_pipelines():
+    selection = pytest.importorskip("sklearn.model_selection")
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    x, y = data()
+    # Half of the labels are wrong, and count nothing.
+    wrong = np.arange(60) % 4 < 2
+    told = np.where(wrong, (y + 1) % 3, y)
+    weights = (~wrong).astype(float)
+    made = KerasClassifier(classifier, **dict(DEFAULTS, epochs=200))
+    search = selection.GridSearchCV(made, {"hidden": [8, 12]}, cv=2, error_score="raise")
+    search.fit(x, told, sample_weight=weights)
+    assert search.best_score_ > 0.75 and np.mean(search.predict(x) == y) > 0.75
+    whole = make_pipeline(StandardScaler(), made).fit(x, told, kerasclassifier__sample_weight=weights)
+    assert np.mean(whole.predict(x) == y) > 0.75
+
+
+def test_ensembles_and_data_frames():
+    pytest.importorskip("sklearn")
+    pandas = pytest.importorskip("pandas")
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
+    from sklearn.model_selection import cross_val_score
+
+    x, y = data()
+    y = np.array(["ape", "bee", "cat"])[y]
+    made = KerasClassifier(classifier, **DEFAULTS)
+    for whole in (
+        VotingClassifier([("a", made), ("b", made)], voting="soft"),
+        StackingClassifier([("a", made)], cv=2),
+        BaggingClassifier(made, n_estimators=2),
+        CalibratedClassifierCV(made, cv=2),
+    ):
+        assert set(whole.fit(x, y).predict(x)) <= set(y)
+    frame, series = pandas.DataFrame(x), pandas.Series(y, dtype="category")
+    assert cross_val_score(made, frame, series, cv=2, error_score="raise").shape == (2,)
+    made = KerasRegressor(regressor, **DEFAULTS)
+    assert cross_val_score(made, frame, pandas.Series(x[:, 0]), cv=2, error_score="raise").shape == (2,)
