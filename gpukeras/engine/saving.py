@@ -15,7 +15,7 @@ from .. import backend as K
 from ..utils.generic_utils import get_custom_objects
 from ..utils.io_utils import HDF5_OBJECT_HEADER_LIMIT, H5Dict, h5dict, replacing
 from ..utils.serial import dump_json, load_yaml
-from ..utils.trust import remember, require_trust
+from ..utils.trust import loading, remember
 from .saving_config import normalize_config
 from .saving_convert import preprocess_weights_for_loading
 from .saving_h5 import (
@@ -205,9 +205,8 @@ def _build(config, custom_objects, safe_mode, source):
             "Sequential.from_config" % type(config).__name__
         )
     config = normalize_config(config, custom_objects)
-    if safe_mode:
-        require_trust(config, source)
-    return deserialize(config, custom_objects=custom_objects)
+    with loading(source, safe_mode):
+        return deserialize(config, custom_objects=custom_objects)
 
 
 def _compile_as_saved(model, config, f, custom_objects, source):

@@ -198,10 +198,6 @@ class _Normalizer:
                 is_code = isinstance(code, list) and len(code) == 3 and isinstance(code[0], str)
                 kind = "lambda" if is_code else "function" if part == "function" else "raw"
                 config[part + "_type"] = kind
-        given = self.custom.get(config.get("name"))
-        if config.get("function_type") == "lambda" and callable(given):
-            # The caller supplies the function under the layer's name: the stored code is not even looked at.
-            config["function"], config["function_type"] = config["name"], "function"
         config.setdefault("output_shape", None)
         config.setdefault("output_shape_type", "raw")
         return config

@@ -8,7 +8,8 @@ import numpy as np
 from .. import backend as K
 from ..engine.base_layer import Layer
 from ..legacy import interfaces
-from ..utils.generic_utils import deserialize_keras_object, func_dump, func_load, has_arg, to_list
+from ..utils.generic_utils import deserialize_keras_object, func_dump, has_arg, to_list
+from ..utils.trust import load_function
 
 __all__ = ["Lambda"]
 
@@ -20,7 +21,7 @@ _GLOBALS = {"K": K, "np": np, "numpy": np, "__builtins__": __builtins__}
 NAMED_FUNCTIONS = {}
 
 # Keys that tf.keras adds to the config.
-_FOREIGN_KEYS = ("module", "output_shape_module", "function_module")
+_FOREIGN_KEYS = ("module", "output_shape_module", "function_module", "mask_module")
 
 
 class Lambda(Layer):
@@ -106,6 +107,8 @@ class Lambda(Layer):
             output_shape, output_shape_type = _dump(self._output_shape)
         else:
             output_shape, output_shape_type = self._output_shape, "raw"
+        # 2.2.4 forgets the mask, and refuses files that have one: only layers that need the keys get them.
+        mask = dict(zip(("mask", "mask_type"), _dump(self.mask))) if callable(self.mask) else {}
         return {
             **super().get_config(),
             "function": function,
@@ -113,6 +116,7 @@ class Lambda(Layer):
             "output_shape": output_shape,
             "output_shape_type": output_shape_type,
             "arguments": self.arguments,
+            **mask,
         }
 
     @classmethod
@@ -121,21 +125,22 @@ class Lambda(Layer):
 
         Arguments:
             config: dict.
-            custom_objects: dict of name -> function; also visible to bytecode as global names.
+            custom_objects: dict of name -> function; also visible to bytecode as global names. What is found
+                under the layer's name takes the place of the stored bytecode, and under `<name>/mask` that
+                of the mask's.
 
         Returns:
             A new layer.
 
         Raises:
             TypeError: for a function type that is none.
+            ValueError: for bytecode that this user did not write, or that is of another Python.
         """
         config = {k: v for k, v in config.items() if k not in _FOREIGN_KEYS}
-        globs = {**_GLOBALS, **(custom_objects or {})}
-        kind = config.pop("function_type", "function")
-        config["function"] = _load(config["function"], kind, custom_objects, globs, "function")
-        kind = config.pop("output_shape_type", "raw")
-        if kind != "raw":
-            config["output_shape"] = _load(config["output_shape"], kind, custom_objects, globs, "output_shape")
+        for part, kind in (("function", "function"), ("output_shape", "raw"), ("mask", "raw")):
+            kind = config.pop(part + "_type", kind)
+            if part in config:
+                config[part] = _load(config, part, kind, custom_objects)
         # JSON turned arrays into {'type': 'ndarray', 'value': [...]}.
         config["arguments"] = {k: _as_array(v) for k, v in (config.get("arguments") or {}).items()}
         return cls(**config)
@@ -158,18 +163,31 @@ def _dump(function):
     return function.__name__, "function"
 
 
-def _load(stored, kind, custom_objects, globs, what):
+def _load(config, part, kind, custom_objects):
+    """One of the functions of a config, or the plain value in its place."""
+    stored = config[part]
+    if kind == "raw":
+        return stored
+    custom = custom_objects or {}
     if kind == "function":
         return deserialize_keras_object(
-            stored, NAMED_FUNCTIONS, custom_objects=custom_objects, printable_module_name=f"{what} in Lambda layer"
+            stored, NAMED_FUNCTIONS, custom_objects=custom_objects, printable_module_name=f"{part} in Lambda layer"
         )
-    if kind == "lambda":
-        if isinstance(stored, dict):
-            # tf.keras: {'class_name': '__lambda__', 'config': {'code': ..., 'defaults': ..., 'closure': ...}}
-            parts = stored["config"]
-            stored = (parts["code"], parts.get("defaults"), parts.get("closure"))
-        return func_load(stored, globs=globs)
-    raise TypeError(f"Unknown function type of `{what}` in Lambda layer: {kind!r}; expected 'function' or 'lambda'")
+    if kind != "lambda":
+        raise TypeError(f"Unknown function type of `{part}` in Lambda layer: {kind!r}; expected 'function' or 'lambda'")
+    name = str(config.get("name", ""))
+    given = custom.get(name if part == "function" else f"{name}/{part}")
+    if callable(given):
+        return given
+    if part == "output_shape" and config["function"] is custom.get(name):
+        # The given function tells its own shape.
+        return None
+    if isinstance(stored, dict):
+        # tf.keras: {'class_name': '__lambda__', 'config': {'code': ..., 'defaults': ..., 'closure': ...}}
+        parts = stored.get("config", {})
+        stored = (parts.get("code"), parts.get("defaults"), parts.get("closure"))
+    supply = name if part != "mask" else f"{name}/mask"
+    return load_function(stored, {**_GLOBALS, **custom}, name, supply)
 
 
 def _as_array(value):

@@ -9,6 +9,10 @@ import marshal
 import sys
 import types
 
+# Stands behind the bytecode of a function that is written here, where unmarshalling does not look, followed by the
+# Python's name: bytecode itself does not say what it was made for.
+_WRITTEN_BY = b"\x00python:"
+
 _VAR_KINDS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -55,7 +59,7 @@ def func_dump(func):
     Returns:
         Tuple `(code, defaults, closure)`.
     """
-    raw = marshal.dumps(func.__code__)
+    raw = marshal.dumps(func.__code__) + _WRITTEN_BY + this_python().encode("ascii")
     _WRITTEN_HERE.add(code_digest(raw))
     code = base64.encodebytes(raw).decode("ascii")
     closure = tuple(c.cell_contents for c in func.__closure__) if func.__closure__ else None
@@ -111,6 +115,28 @@ def code_bytes(text):
     return text.encode("raw_unicode_escape")
 
 
+def this_python():
+    """The name of this interpreter's bytecode.
+
+    Returns:
+        str, such as 'cpython-312'.
+    """
+    return sys.implementation.cache_tag or sys.implementation.name
+
+
+def python_of(raw):
+    """The Python that a function's bytecode says it was written by.
+
+    Arguments:
+        raw: bytes, the marshalled code with what follows it.
+
+    Returns:
+        str such as 'cpython-312', or None for code of other writers, which do not say.
+    """
+    _, mark, python = raw[-64:].rpartition(_WRITTEN_BY)
+    return python.decode("ascii", "replace") if mark else None
+
+
 def _other_python(why):
     return ValueError(
         "This function's bytecode does not fit Python %d.%d (%s): it was written by another version of Python, or "
@@ -120,6 +146,8 @@ def _other_python(why):
 
 
 def _load_code(raw):
+    if python_of(raw) not in (None, this_python()):
+        raise _other_python("it is of %s" % python_of(raw))
     try:
         body = marshal.loads(raw)
     except (ValueError, EOFError, TypeError, SystemError) as error:
