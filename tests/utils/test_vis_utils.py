@@ -145,9 +145,10 @@ def graphviz():
         pytest.skip("Graphviz is not installed")
 
 
-@pytest.mark.parametrize(
-    "ending, start", [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF"), ("jpg", b"\xff\xd8")]
-)
+STARTS = [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF"), ("jpg", b"\xff\xd8")]
+
+
+@pytest.mark.parametrize("ending, start", STARTS)
 def test_pictures_by_graphviz(ending, start, graphviz, tmp_path):
     path = tmp_path / ("m." + ending)
     assert utils.plot_model(nested(), str(path), show_shapes=True) is None
