@@ -95,6 +95,63 @@ def test_files_are_closed(tmp_path):
     assert "ResourceWarning" not in done.stderr
 
 
+def test_kinds_of_files(tmp_path):
+    """Palettes, transparency, CMYK and single bits come as the colours they stand for."""
+    Image = pytest.importorskip("PIL.Image")
+    x = picture().astype("uint8")
+    rgb = Image.fromarray(x)
+    palette = rgb.quantize(16)
+    colours = np.asarray(palette.convert("RGB"))
+    some = bytes([0, 100, 255]) + bytes([255] * 13)
+    alpha = np.asarray(palette)
+    alpha = np.array(list(some), "uint8")[alpha]
+    files = {
+        "palette.png": (palette, {}, colours, None),
+        "holes.png": (palette, {"transparency": some}, colours, alpha),
+        "cmyk.tif": (rgb.convert("CMYK"), {}, x, None),
+        "bits.png": (Image.fromarray(x[..., 0] > 100), {}, np.repeat((x[..., :1] > 100) * 255, 3, axis=2), None),
+        "alpha.png": (Image.fromarray(np.dstack([x, x[..., 0]])), {}, x, x[..., 0]),
+        "grey-alpha.png": (
+            Image.merge("LA", [Image.fromarray(x[..., 0]), Image.fromarray(x[..., 1])]),
+            {},
+            np.repeat(x[..., :1], 3, axis=2),
+            x[..., 1],
+        ),
+    }
+    for name, (img, settings, expected, opacity) in files.items():
+        img.save(tmp_path / name, **settings)
+        read = image.img_to_array(image.load_img(tmp_path / name))
+        np.testing.assert_array_equal(read, expected, err_msg=name)
+        rgba = image.img_to_array(image.load_img(tmp_path / name, color_mode="rgba"))
+        np.testing.assert_array_equal(rgba[..., :3], expected, err_msg=name)
+        np.testing.assert_array_equal(rgba[..., 3], 255 if opacity is None else opacity, err_msg=name)
+        grey = image.img_to_array(image.load_img(tmp_path / name, color_mode="grayscale"))
+        np.testing.assert_allclose(grey[..., 0], expected @ [0.299, 0.587, 0.114], atol=1.01, err_msg=name)
+
+
+@pytest.mark.parametrize("name,dtype", [("x.png", "uint16"), ("x.tif", "int32"), ("y.tif", "float32")])
+def test_deep_images_are_cut_to_8_bits_with_a_warning(tmp_path, name, dtype):
+    Image = pytest.importorskip("PIL.Image")
+    Image.fromarray(np.array([[7, 300], [255, 4000]], dtype)).save(tmp_path / name)
+    with pytest.warns(UserWarning, match="more than 8 bits per channel"):
+        img = image.load_img(tmp_path / name, color_mode="grayscale")
+    assert np.asarray(img).tolist() == [[7, 255], [255, 255]]
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "bmp", "gif", "tif", "ppm"])
+def test_damaged_files_are_named(tmp_path, ending):
+    good = tmp_path / f"good.{ending}"
+    image.save_img(good, picture(height=60, width=50))
+    content = good.read_bytes()
+    bad = tmp_path / f"bad.{ending}"
+    for part in (b"", content[:1], content[:20], content[: len(content) // 2], b"<html>no image</html>"):
+        bad.write_bytes(part)
+        with pytest.raises(OSError, match=rf"load_img: .*/bad\.{ending} is damaged, or no image: "):
+            image.load_img(bad)
+    with pytest.raises(IsADirectoryError):
+        image.load_img(tmp_path)
+
+
 def test_whole_turns_and_pixels():
     x = picture(2, 8, 8)
     f = image.apply_affine_transform

@@ -132,6 +132,21 @@ def test_tables(tmp_path):
             flow(**settings)
 
 
+@pytest.mark.parametrize("processes", [False, True])
+def test_a_damaged_file_among_others_is_named(tmp_path, processes):
+    write(tmp_path, [f"a/{i}.png" for i in range(12)])
+    whole = (tmp_path / "a" / "7.png").read_bytes()
+    (tmp_path / "a" / "7.png").write_bytes(whole[:-30])
+    flow = ImageDataGenerator().flow_from_directory(tmp_path, target_size=(6, 8), batch_size=3, shuffle=False)
+    enqueuer = OrderedEnqueuer(flow, use_multiprocessing=processes)
+    enqueuer.start(workers=2)
+    batches = enqueuer.get()
+    with pytest.raises(OSError, match=r"/a/7\.png is damaged"):
+        for _ in range(4):
+            next(batches)
+    assert not multiprocessing.active_children()
+
+
 @pytest.mark.parametrize("processes,method", [(False, None), (True, "fork"), (True, "spawn")])
 def test_many_files_with_four_workers(tmp_path, processes, method):
     """2,000 files, in the background: every one comes once in every epoch, and no process stays behind."""

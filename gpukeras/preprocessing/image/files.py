@@ -123,6 +123,7 @@ def load_img(path, grayscale=False, color_mode="rgb", target_size=None, interpol
 
     Raises:
         ValueError: for another colour mode or interpolation.
+        OSError: when the file cannot be read, or is no whole image.
         ImportError: without Pillow.
     """
     Image = pillow("load_img")
@@ -131,14 +132,15 @@ def load_img(path, grayscale=False, color_mode="rgb", target_size=None, interpol
         color_mode = "grayscale"
     if color_mode not in _MODES:
         raise ValueError(f"color_mode must be 'grayscale', 'rgb' or 'rgba', got {color_mode!r}")
-    mode = _MODES[color_mode]
-    with Image.open(path) as opened:
-        # `convert` returns a copy, `load` reads the pixels before the file is closed.
-        if opened.mode == mode:
+    try:
+        with Image.open(path) as opened:
             opened.load()
-            img = opened.copy()
-        else:
-            img = opened.convert(mode)
+            img = _converted(opened, _MODES[color_mode])
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:  # no such file, no permission: it says which
+            raise
+        # Of most that can be wrong within a file, Pillow says what, but not where.
+        raise OSError(f"load_img: {path} is damaged, or no image: {error}") from error
     if target_size is not None:
         size = (target_size[1], target_size[0])
         if img.size != size:
@@ -149,6 +151,22 @@ def load_img(path, grayscale=False, color_mode="rgb", target_size=None, interpol
                 )
             img = img.resize(size, getattr(Image.Resampling, interpolation.upper()))
     return img
+
+
+def _converted(img, mode):
+    """A copy of an image in another mode."""
+    if img.mode == mode:
+        return img.copy()
+    if img.mode == "F" or img.mode.startswith("I"):
+        warnings.warn(
+            f"An image has more than 8 bits per channel (mode '{img.mode}'): values above 255 become 255. Read it by "
+            "other means, for example with Pillow, and scale it, if that is not meant.",
+            stacklevel=3,
+        )
+    if img.mode == "P" and "transparency" in img.info:
+        # The same colours, and no advice from Pillow to do just that.
+        img = img.convert("RGBA")
+    return img.convert(mode)
 
 
 def list_pictures(directory, ext="jpg|jpeg|bmp|png|ppm"):

@@ -317,12 +317,12 @@ class ImageDataGenerator:
             x /= np.std(x, keepdims=True) + K.epsilon()
         if self.featurewise_center:
             if self.mean is not None:
-                x -= self.mean
+                _apply_in_place(np.subtract, x, self.mean)
             else:
                 _warn_unfitted("featurewise_center")
         if self.featurewise_std_normalization:
             if self.std is not None:
-                x /= self.std + K.epsilon()
+                _apply_in_place(np.divide, x, self.std + K.epsilon())
             else:
                 _warn_unfitted("featurewise_std_normalization")
         if self.zca_whitening:
@@ -412,7 +412,8 @@ class ImageDataGenerator:
         if get("channel_shift_intensity") is not None:
             x = apply_channel_shift(x, get("channel_shift_intensity"), channel)
         if get("flip_horizontal", False):
-            x = flip_axis(x, col)
+            # With the channels last, gathering is several times as fast as working on a mirrored view.
+            x = np.take(x, np.arange(x.shape[col] - 1, -1, -1), axis=col) if channel == 2 else flip_axis(x, col)
         if get("flip_vertical", False):
             x = flip_axis(x, row)
         if get("brightness") is not None:
@@ -504,6 +505,17 @@ def _draw_shift(limit, size):
         shift = np.random.choice(limit) * np.random.choice([-1, 1])
     # Below 1 the numbers are fractions of the size.
     return shift * size if np.max(limit) < 1 else shift
+
+
+def _apply_in_place(operation, x, statistics):
+    """Subtracts or divides by what `fit` found, in place."""
+    statistics = np.asarray(statistics)
+    if x.flags.c_contiguous and statistics.size == x.shape[-1] == np.shape(statistics)[-1]:
+        # One number per channel, channels last: repeated along a row, since NumPy is slow along axes of 3 elements.
+        row = np.tile(statistics.reshape(-1), x.shape[-2])
+        x = x.reshape(-1, row.size)
+        statistics = row
+    operation(x, statistics, out=x, casting="same_kind")
 
 
 def _warn_unfitted(setting):

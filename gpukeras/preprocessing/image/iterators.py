@@ -183,16 +183,23 @@ class Iterator(Sequence):
                 target_size=self.target_size,
                 interpolation=self.interpolation,
             )
-            batch[k] = self._augmented(img_to_array(img, data_format=self.data_format))
+            self._augment(img_to_array(img, data_format=self.data_format), batch[k])
         self._save(batch, index_array, 10_000_000)
         return self._with_labels(batch, index_array)
 
-    def _augmented(self, x):
+    def _augment(self, x, place):
+        """Writes the image `x`, transformed and standardised, to `place` in the batch; `x` stays as it is."""
         generator = self.image_data_generator
         x = generator.apply_transform(x, generator.get_random_transform(x.shape))
-        if not x.flags.writeable:
+        if x.dtype == place.dtype and x.shape == place.shape:
+            # Standardisation works in place, which is quickest in the batch itself.
+            place[...] = x
+            x = place
+        else:
             x = x.copy()
-        return generator.standardize(x)
+        done = generator.standardize(x)
+        if done is not place:
+            place[...] = done
 
     def _save(self, batch, index_array, names):
         """Writes the images of a batch into `save_to_dir`, under names that are random below `names`."""
@@ -297,8 +304,7 @@ class NumpyArrayIterator(Iterator):
     def _get_batches_of_transformed_samples(self, index_array):
         batch = np.zeros((len(index_array),) + self.x.shape[1:], dtype=self.dtype)
         for k, i in enumerate(index_array):
-            # A copy: standardisation works in place.
-            batch[k] = self._augmented(self.x[i].copy())
+            self._augment(self.x[i], batch[k])
         self._save(batch, index_array, 10_000)
         images = [batch] + [m[index_array] for m in self.x_misc] if self.x_misc else batch
         if self.y is None:
