@@ -118,7 +118,8 @@ class AliasFinder:
     """Finds `keras` and its neighbours in this package.
 
     Arguments:
-        tensorflow: True to be `tensorflow` too, False never to be; None when TensorFlow is not installed.
+        tensorflow: True to be `tensorflow` too; False to leave that name alone; None to be `tensorflow` when it is
+            not installed, and `tensorflow.keras` in any case.
     """
 
     #: By this the finder is known; its class may come from a second copy of this file.
@@ -126,6 +127,7 @@ class AliasFinder:
 
     def __init__(self, tensorflow=None):
         self.tensorflow = tensorflow
+        self.variable_before = None
 
     def find_spec(self, fullname, path=None, target=None):
         """Answers the import system.
@@ -159,19 +161,24 @@ class AliasFinder:
         return spec
 
     def _real_name(self, fullname):
+        """The module of ours behind a name, or None."""
         head = fullname.partition(".")[0]
-        if head in _HEADS and self._stands_in(head):
-            for alias, own, package in _TABLE:
-                if fullname == alias:
-                    return own
-                if fullname.startswith(alias + "."):
-                    return package + fullname[len(alias) :]
+        if head not in _HEADS:
+            return None
+        for alias, own, package in _TABLE:
+            if (fullname + ".").startswith(alias + "."):
+                if not self._stands_in(alias if alias == "tensorflow.keras" else head):
+                    return None
+                return own if fullname == alias else package + fullname[len(alias) :]
         return None
 
     def _stands_in(self, head):
-        """Whether a name of the table is ours: `keras` always, the others when nothing else has it."""
+        """Whether a name is ours: `keras` always, the others when nothing else has it."""
         if head == "keras":
             return True
+        if head == "tensorflow.keras":
+            # TensorFlow takes it from the package `keras`, which is ours in this process.
+            return self.tensorflow is not False
         if head == "tensorflow" and self.tensorflow is not None:
             return self.tensorflow
         if head in sys.modules:
@@ -228,7 +235,7 @@ def _spec_of(real):
     """The spec of one of our modules, or None when there is none of that name; the module is not imported."""
     module = sys.modules.get(real)
     if module is not None:
-        return module.__spec__
+        return getattr(module, "__spec__", None) or ModuleSpec(real, None)
     try:
         return importlib.util.find_spec(real)
     except ModuleNotFoundError as error:
@@ -284,6 +291,12 @@ def _give_modules(finder, package):
             setattr(package, variable, getattr(gpukeras, name))
 
 
+def _give_keras(finder, tensorflow):
+    """`tf.keras` of an installed TensorFlow is the package `keras`, here as elsewhere."""
+    if finder.tensorflow is None:
+        tensorflow.keras = importlib.import_module("gpukeras")
+
+
 # What is done right after a foreign module has been loaded.
 _THEN = {
     "multiprocessing.spawn": _send_to_workers,
@@ -294,6 +307,7 @@ _THEN = {
     "multiprocess.util": _send_to_forkserver,
     "keras_applications": _give_modules,
     "keras_preprocessing": _give_modules,
+    "tensorflow": _give_keras,
 }
 
 
@@ -338,34 +352,42 @@ def install(tensorflow=None):
     Calling it again changes nothing but `tensorflow`, when that is given.
 
     Arguments:
-        tensorflow: True to be `tensorflow` as well, False never to be; None takes the stand-in when TensorFlow is
-            not installed, or when the environment variable `GPUKERAS_AS_TENSORFLOW` is 1.
+        tensorflow: True to be `tensorflow` as well, although it may be installed; False to leave that name alone;
+            None takes the stand-in when TensorFlow is not installed, and makes `tensorflow.keras` gpukeras in any
+            case.  The environment variable `GPUKERAS_AS_TENSORFLOW=1` means True.
 
     Raises:
-        ImportError: when another Keras has been imported already.
+        ImportError: when another Keras, or the TensorFlow to be replaced, has been imported already.
     """
     if tensorflow is None and os.environ.get(TENSORFLOW_VARIABLE, "0") not in ("", "0"):
         tensorflow = True
     finder = current()
+    _refuse_loaded("Keras", "keras")
+    if tensorflow:
+        _refuse_loaded("TensorFlow", "tensorflow")
     if finder is not None:
         finder.tensorflow = finder.tensorflow if tensorflow is None else tensorflow
         return
-    other = sys.modules.get("keras")
-    if other is not None and getattr(other, "__name__", None) != "gpukeras":
-        version, where = getattr(other, "__version__", "of unknown version"), getattr(other, "__file__", None)
-        raise ImportError(
-            f"Keras {version} ({where}) is imported in this program already, so `keras` cannot become gpukeras any "
-            "more; import gpukeras.as_keras before anything that imports keras, or run the program with "
-            "`python -m gpukeras`",
-            name="keras",
-        )
     finder = AliasFinder(tensorflow)
     sys.meta_path.insert(0, finder)
     # Processes the program starts with `sys.executable` follow it where the start-up file is installed.
-    os.environ.setdefault(VARIABLE, "1")
+    finder.variable_before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = "1"
     for name, then in _THEN.items():
         if name in sys.modules and finder._real_name(name) is None:
             then(finder, sys.modules[name])
+
+
+def _refuse_loaded(title, name):
+    other = sys.modules.get(name)
+    if other is None or getattr(other, "__name__", "").partition(".")[0] == "gpukeras":
+        return
+    version, where = getattr(other, "__version__", "of unknown version"), getattr(other, "__file__", None)
+    raise ImportError(
+        f"{title} {version} ({where}) is imported in this program already, so `{name}` cannot become gpukeras any "
+        "more; import gpukeras.as_keras before anything that imports it, or run the program with `python -m gpukeras`",
+        name=name,
+    )
 
 
 def remove():
@@ -374,7 +396,10 @@ def remove():
     if finder is None:
         return
     sys.meta_path.remove(finder)
-    os.environ.pop(VARIABLE, None)
+    if finder.variable_before is None:
+        os.environ.pop(VARIABLE, None)
+    else:
+        os.environ[VARIABLE] = finder.variable_before
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in _HEADS and getattr(module, "__name__", "").partition(".")[0] == "gpukeras":
             del sys.modules[name]

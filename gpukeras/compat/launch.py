@@ -64,15 +64,16 @@ def run_path(path, arguments):
         arguments: list of str, the script's own.
     """
     sys.argv = [path, *arguments]
+    # As the interpreter does: absolute, and otherwise as it was typed.
+    full = os.path.join(os.getcwd(), path)
     if pkgutil.get_importer(path) is not None:
         if sys.flags.safe_path:
-            sys.path.insert(0, path)
+            sys.path.insert(0, full)
         else:
-            sys.path[0] = path
+            sys.path[0] = full
         _new_main()
         _run(lambda: runpy._run_module_as_main("__main__", False))
         return
-    full = os.path.abspath(path)
     try:
         with io.open_code(full) as stream:
             code = pkgutil.read_code(stream)
@@ -129,5 +130,7 @@ def run_stdin(arguments):
     sys.argv = ["-", *arguments]
     _set_first_path("")
     main = _new_main()
+    main.__file__ = "<stdin>"
+    main.__cached__ = None
     main.__loader__ = importlib.machinery.BuiltinImporter
     _run(lambda: exec(compile(sys.stdin.read(), "<stdin>", "exec", dont_inherit=True), vars(main)))

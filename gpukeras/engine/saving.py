@@ -6,6 +6,7 @@ A file holds the attributes `model_config` and `training_config` (JSON), the gro
 
 import json
 import os
+import pickle
 import re
 import warnings
 
@@ -331,16 +332,28 @@ def pickle_model(model):
     return state
 
 
+def _with_arrays(state):
+    """The state as Keras 2.2 pickled it holds its arrays as pickles of their own, each with a mark beside it."""
+    arrays = {name for name in state if state.get("_%s_pickled" % name) is True}
+    marks = {"_is_group", *("_%s_pickled" % name for name in arrays)}
+    found = {}
+    for name, value in state.items():
+        if name not in marks:
+            value = pickle.loads(value) if name in arrays else value
+            found[name] = _with_arrays(value) if isinstance(value, dict) else value
+    return found
+
+
 def unpickle_model(state):
     """Rebuilds a model from what `pickle_model` gave.
 
     Arguments:
-        state: dict.
+        state: dict; that of a pickle of Keras 2.2 as well.
 
     Returns:
         The model.
     """
-    f = H5Dict(state, mode="r")
+    f = H5Dict(_with_arrays(state), mode="r")
     # Whoever unpickles has agreed to run what the pickle says already.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*holds no training configuration.*")
