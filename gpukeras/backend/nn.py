@@ -156,12 +156,12 @@ def tanh(x: Any) -> Tensor:
     return ops.tanh(x)
 
 
-def dropout(x: Any, level: float, noise_shape: Any = None, seed: int | None = None) -> Tensor:
+def dropout(x: Any, level: Any, noise_shape: Any = None, seed: int | None = None) -> Tensor:
     """Returns a tensor with some elements set to 0 at random and the others scaled to keep the mean.
 
     Arguments:
         x: float tensor.
-        level: share of elements to drop, at least 0 and below 1.
+        level: share of elements to drop, at least 0 and below 1; a number or a scalar tensor.
         noise_shape: shape of the pattern, 1 where elements are dropped together (None for the length of `x`).
         seed: int.
 
@@ -174,6 +174,9 @@ def dropout(x: Any, level: float, noise_shape: Any = None, seed: int | None = No
     Source: Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, 2014.
     """
     x = as_tensor(x)
+    if isinstance(level, Tensor):  # a level that a callback changes while the model trains
+        keep = 1.0 - ops.cast(level, x.dtype)
+        return x * ops.random_binomial(_noise_shape(x, noise_shape), keep, x.dtype, draw_seed(seed)) / keep
     level = float(level)
     if not 0 <= level < 1:
         raise ValueError(f"dropout: level must be at least 0 and less than 1, got {level}")

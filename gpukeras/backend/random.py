@@ -90,12 +90,12 @@ def truncated_normal(
     return ops.truncated_normal(shape, mean, stddev, as_dtype(dtype), draw_seed(seed))
 
 
-def random_binomial(shape: Any, p: float = 0.0, dtype: Any = None, seed: int | None = None) -> Tensor:
+def random_binomial(shape: Any, p: Any = 0.0, dtype: Any = None, seed: int | None = None) -> Tensor:
     """Returns a tensor of zeros and ones, new ones at every evaluation.
 
     Arguments:
         shape: ints and scalar tensors, or one int vector tensor.
-        p: probability of a one.
+        p: probability of a one, number or float tensor.
         dtype: element type; default: floatx.
         seed: int.
 

@@ -12,7 +12,8 @@ from ..graph.op import Spec
 from ..graph.tensor import Constant, Placeholder, Tensor, Variable
 from ..ops.control import Cond
 from ..runtime.device import Device
-from .lowering import run_op
+from .lowering import DynamicShape, run_op
+from .scan import Scan
 
 
 class Interpreter:
@@ -76,7 +77,13 @@ class Interpreter:
             outs = list(node.op.compute(xp, ins))
         else:
             values = [self.device.to_host(a).tolist() if i in node.op.shape_inputs else None for i, a in enumerate(ins)]
-            specs: Any = node.op.infer([Spec(a.shape, as_dtype(a.dtype)) for a in ins], values)
+            try:
+                specs: Any = node.op.infer([Spec(a.shape, as_dtype(a.dtype)) for a in ins], values)
+            except DynamicShape:
+                if not isinstance(node.op, Scan):
+                    raise
+                self.arrays.update(zip(node.outputs, self._loop(node.op, ins), strict=True))
+                return
             if isinstance(specs, Spec):
                 specs = [specs]
             if node.op.is_view:
@@ -84,6 +91,30 @@ class Interpreter:
             else:
                 outs = run_op(node.op, xp, ins, specs, values, node.name)
         self.arrays.update(zip(node.outputs, outs, strict=True))
+
+    def _loop(self, op: Scan, ins: list[Any]) -> list[Any]:
+        """Outputs of a loop, each step of which is run op by op."""
+        body = op.body
+        n, m = len(body.seqs), len(body.states)
+        states, steps = ins[n : n + m], len(ins[0])
+        rows: list[list[Any]] = [[None] * steps for _ in range(len(body.outputs))]
+        for t in range(steps - 1, -1, -1) if op.reverse else range(steps):
+            step = Interpreter(self.device, {})
+            step.arrays = dict(zip(body.inputs, [*(x[t, ...] for x in ins[:n]), *states, *ins[n + m :]], strict=True))
+            outs = step.run(body.outputs)
+            for row, value in zip(rows, [*outs[m:], *states], strict=True):
+                row[t] = value
+            states = outs[:m]
+        kinds = [*body.outputs[m:], *body.states]
+        return [*states, *(self._stack(row, like) for row, like in zip(rows, kinds, strict=True))]
+
+    def _stack(self, row: list[Any], like: Tensor) -> Any:
+        shapes = sorted({a.shape for a in row})
+        if len(shapes) > 1:
+            raise ValueError(f"{like.name}: the steps of a loop must give one shape, got {', '.join(map(str, shapes))}")
+        if row:
+            return self.device.xp.stack(row)
+        return self.device.xp.empty((0, *(n or 0 for n in like.shape or ())), like.dtype)
 
     def _view(self, op: Any, ins: list[Any], spec: Spec) -> Any:
         try:

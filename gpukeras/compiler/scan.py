@@ -17,6 +17,7 @@ from ..graph.dtype import as_dtype
 from ..graph.gradient import ancestors, gradients
 from ..graph.op import Binding, Op, Partial, Spec, Thunk
 from ..graph.tensor import Constant, Node, Placeholder, Tensor, apply
+from ..ops.shaping import Shape, Size
 from ..runtime.device import default_device
 from ..runtime.memory import Arena
 from .plan import Binder
@@ -75,8 +76,9 @@ class Scan(Op):
         self.reverse = reverse
         self.stateful = bool(body.draws)
         first = len(body.seqs) + len(body.states)  # the learning phase is to be known inside as it is outside
+        sizes = _sizes(body)
         self.shape_inputs = tuple(
-            first + i for i, t in enumerate(body.consts) if isinstance(t, Placeholder) and t.by_value
+            first + i for i, t in enumerate(body.consts) if t in sizes or (isinstance(t, Placeholder) and t.by_value)
         )
 
     def key(self) -> Hashable:
@@ -101,7 +103,9 @@ class Scan(Op):
 
     def _step_specs(self, ins: Sequence[Spec], values: Sequence[Partial]) -> list[Spec]:
         """Specs of a step's outputs, concrete when the inputs' are."""
-        if any(s.shape is None or None in s.shape for s in ins) or any(values[i] is None for i in self.shape_inputs):
+        if any(s.shape is None or None in s.shape for s in ins) or not all(
+            _complete(values[i]) for i in self.shape_inputs
+        ):
             return [t.spec() for t in self.body.outputs]
         program = self._program(ins, values)
         return [v.spec for v in program.outputs]
@@ -247,6 +251,27 @@ def _read(outputs: Sequence[Tensor], inputs: Sequence[Tensor]) -> set[Tensor]:
     for node in ancestors(outputs, leaves=[t for t in inputs if t.node is not None]):
         read.update(node.inputs)
     return read
+
+
+def _sizes(body: Body) -> set[Tensor]:
+    """Constants of a step on whose values sizes inside it depend."""
+    inner = ancestors(body.outputs, leaves=[t for t in body.inputs if t.node is not None])
+    pending = [node.inputs[i] for node in inner for i in node.op.shape_inputs if i < len(node.inputs)]
+    seen: set[Tensor] = set()
+    outer = set(body.consts)
+    while pending:
+        t = pending.pop()
+        if t in seen or t.dtype.is_floating:
+            continue
+        seen.add(t)
+        if t not in outer and t.node is not None and not isinstance(t.node.op, (Shape, Size)):
+            pending += t.node.inputs
+    return seen & outer
+
+
+def _complete(value: Partial) -> bool:
+    """Whether all of a small integer tensor is known."""
+    return value is not None and not (isinstance(value, list) and None in value)
 
 
 def _is_loop(node: Node | None) -> bool:

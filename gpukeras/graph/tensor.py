@@ -44,6 +44,10 @@ class Node:
         return self.op.name
 
 
+class NoLength(AttributeError, TypeError):
+    """A tensor has no length: its first dimension is unknown."""
+
+
 class Tensor:
     """A value that will be computed: knows its node, static shape and dtype.
 
@@ -103,12 +107,12 @@ class Tensor:
         shape = "unknown rank" if self.shape is None else tuple(self.shape)
         return f"<{type(self).__name__} {self.name!r} shape={shape} dtype={self.dtype}>"
 
-    def __len__(self) -> int:
+    @property
+    def __len__(self) -> Callable[[], int]:
+        # Not a method: programs ask hasattr(model.output, "__len__") to tell a list of outputs from a tensor.
         if self.shape and self.shape[0] is not None:
-            return self.shape[0]
-        raise TypeError(
-            f"len() of {self!r}: its first dimension is unknown while the model is built; use K.shape(x)[0]"
-        )
+            return self.shape[0].__index__
+        raise NoLength(f"len() of {self!r}: its first dimension is unknown while the model is built; use K.shape(x)[0]")
 
     def __iter__(self) -> Iterator[Tensor]:
         if self.shape and self.shape[0] is not None:

@@ -16,6 +16,7 @@ from ..graph.dtype import DType, as_dtype
 from ..graph.op import Binding, Op, Partial, Spec, Thunk
 from ..graph.shape import prod
 from ..graph.tensor import Tensor, apply
+from .elementwise import cast, less
 from .philox import Words, chunk_lanes, scratch_specs
 from .shaping import StaticShape, shape_operand, static_or_value
 
@@ -436,12 +437,12 @@ def truncated_normal(
     return _draw(lambda s: TruncatedNormal(s, float(mean), float(stddev), kind, seed), shape)
 
 
-def random_binomial(shape: Any, p: float = 0.0, dtype: Any = None, seed: int | None = None) -> Tensor:
+def random_binomial(shape: Any, p: Any = 0.0, dtype: Any = None, seed: int | None = None) -> Tensor:
     """Ones with probability `p`, else zeros.
 
     Arguments:
         shape: ints, scalar tensors, or one int vector tensor.
-        p: number in [0, 1].
+        p: number or tensor in [0, 1].
         dtype: element type; default: floatx.
         seed: int; default: drawn from np.random.
 
@@ -449,6 +450,9 @@ def random_binomial(shape: Any, p: float = 0.0, dtype: Any = None, seed: int | N
         Tensor.
     """
     kind = as_dtype(dtype)
+    if isinstance(p, Tensor):
+        ones: Tensor = cast(less(random_uniform(shape, 0.0, 1.0, p.dtype, seed), p), kind)
+        return ones
     return _draw(lambda s: RandomBinomial(s, float(p), kind, seed), shape)
 
 

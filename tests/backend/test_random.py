@@ -31,6 +31,18 @@ def test_binomial():
     assert abs(x.mean() - 0.3) < 0.015
 
 
+def test_probabilities_may_be_tensors():
+    p = K.variable(0.3)
+    drawn, dropped = K.random_binomial((200, 100), p), K.dropout(K.ones((200, 100)), p)
+    assert abs(K.eval(drawn).mean() - 0.3) < 0.015
+    np.testing.assert_allclose(np.unique(K.eval(dropped)), [0, 1 / 0.7], rtol=1e-6)
+    K.set_value(p, 0.8)
+    assert abs(K.eval(drawn).mean() - 0.8) < 0.015
+    assert abs((K.eval(dropped) == 0).mean() - 0.8) < 0.015
+    each = K.eval(K.random_binomial((1000, 3), K.constant([0.0, 0.5, 1.0])))
+    assert each[:, 0].max() == 0 and 0 < each[:, 1].mean() < 1 and each[:, 2].min() == 1
+
+
 @pytest.mark.parametrize("make", [K.random_normal, K.random_uniform, K.truncated_normal])
 def test_new_numbers_at_every_evaluation_and_reproducible_by_the_global_seed(make):
     r = make((20,))

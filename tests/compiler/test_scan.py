@@ -227,3 +227,55 @@ def test_gradient_keeps_only_the_states_it_reads():
             return (loss is not product) * (value**2).sum() + (loss is not total) * np.prod(value, 0).sum()
 
         np.testing.assert_allclose(Function([x], [g])([value])[0], numeric(expected, value), rtol=1e-6, atol=1e-8)
+
+
+def test_sizes_that_come_from_outside_keep_the_plan():
+    x = Placeholder((None, None), "float64")
+    n = ops.floordiv(ops.shape(x)[1], 2)
+    (ys,), _ = scan(lambda xs, _: ([ops.reshape(xs[0], ops.stack([n, 2]))], []), [x])
+    f = Function([x], [ys])
+    a = np.arange(12.0).reshape(2, 6)
+    np.testing.assert_array_equal(f([a])[0], a.reshape(2, 3, 2))
+    assert f.plan([(2, 6)]) is not None
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_sizes_that_differ_from_step_to_step(reverse):
+    x, w = Placeholder((None, None), "float64"), Variable(np.array([0.5, -1.0, 2.0, 3.0]), dtype="float64")
+    ends = Placeholder((None,), "int32")
+
+    def step(xs, states):
+        row, end = xs
+        total = ops.add(states[0], ops.sum(ops.multiply(row[:end], w[:end])))
+        return [total], [total]
+
+    zero = ops.zeros_like(ops.sum(x))
+    (ys,), (last,) = scan(step, [x, ends], [zero], reverse=reverse)
+    loss = ops.sum(ops.square(ys))
+    f = Function([x, ends], [ys, last, *gradients(loss, [x, w])])
+    rng = np.random.default_rng(0)
+    a, e = rng.normal(size=(3, 4)), np.array([2, 4, 0])
+
+    def plain():
+        sums = np.array([(row[:n] * w.numpy()[:n]).sum() for row, n in zip(a, e, strict=True)])
+        return np.cumsum(sums[::-1])[::-1] if reverse else np.cumsum(sums)
+
+    got = f([a, e])
+    assert f.plan([(3, 4), (3,)]) is None
+    np.testing.assert_allclose(got[0], plain())
+    np.testing.assert_allclose(got[1], plain()[0 if reverse else -1])
+    np.testing.assert_allclose(got[2], numeric(lambda: (plain() ** 2).sum(), a), atol=1e-6)
+    v = w.numpy().copy()
+
+    def with_weights():
+        w.assign_value(v)
+        return (plain() ** 2).sum()
+
+    np.testing.assert_allclose(got[3], numeric(with_weights, v), atol=1e-6)
+
+
+def test_steps_whose_results_differ_in_shape_are_refused():
+    x, ends = Placeholder((None, None), "float64"), Placeholder((None,), "int32")
+    (ys,), _ = scan(lambda xs, _: ([xs[0][: xs[1]]], []), [x, ends])
+    with pytest.raises(ValueError, match=r"one shape, got \(1,\), \(2,\)"):
+        Function([x, ends], [ys])([np.ones((2, 3)), np.array([1, 2])])

@@ -144,3 +144,9 @@ def test_iteration_and_len_use_the_static_shape():
     assert len(x) == 3 and [t.shape for t in x] == [(2,)] * 3
     with pytest.raises(TypeError, match="unknown"):
         iter(ph(None, 2))
+    with pytest.raises(TypeError, match="unknown"):
+        len(ph(None, 2))
+
+
+def test_a_batch_is_not_taken_for_a_list():
+    assert not hasattr(ph(None, 2), "__len__") and not hasattr(ph(), "__len__") and hasattr(ph(3, 2), "__len__")
