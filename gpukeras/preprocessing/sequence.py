@@ -228,14 +228,19 @@ class TimeseriesGenerator(Sequence):
             end = min(first + self.batch_size * self.stride, self.end_index + 1)
             rows = np.arange(first, end, self.stride)
         samples = self._windows(rows)
-        targets = _take(self.targets, rows)
+        targets = _positional(self.targets)
+        targets = targets[rows] if isinstance(targets, np.ndarray) else np.asarray([targets[i] for i in rows.tolist()])
         if self.reverse:
             samples = samples[:, ::-1]
         return samples, targets
 
     def _windows(self, rows):
-        steps = np.arange(-self.length, 0, self.sampling_rate)
-        return _take(self.data, rows[:, None] + steps[None, :])
+        data = _positional(self.data)
+        if isinstance(data, np.ndarray):
+            steps = np.arange(-self.length, 0, self.sampling_rate)
+            return data[rows[:, None] + steps[None, :]]
+        # A list, or a file that is read as it is asked for: window by window.
+        return np.asarray([data[row - self.length : row : self.sampling_rate] for row in rows.tolist()])
 
     def get_config(self):
         """Gives the settings and the data.
@@ -289,13 +294,9 @@ def timeseries_generator_from_json(json_string):
     return TimeseriesGenerator(**config)
 
 
-def _take(values, rows):
-    """The elements of an array, a list or an HDF5 dataset at an array of positions."""
-    if isinstance(values, np.ndarray):
-        return values[rows]
-    if rows.ndim == 1:
-        return np.asarray([values[int(i)] for i in rows])
-    return np.asarray([[values[int(i)] for i in row] for row in rows])
+def _positional(values):
+    """`values`, or the array behind a pandas object, whose indices may be labels."""
+    return values.to_numpy() if hasattr(values, "iloc") else values
 
 
 def _as_json(name, values):

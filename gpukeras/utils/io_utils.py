@@ -33,7 +33,8 @@ def import_h5py():
 class HDF5Matrix:
     """Rows of an HDF5 dataset, read as they are asked for, usable in place of a NumPy array.
 
-    With `fit`, use `shuffle='batch'` or `shuffle=False`: HDF5 reads rows in ascending order only.
+    With `fit`, `shuffle='batch'` or `shuffle=False` is quickest: HDF5 is slow at reading rows that are far apart.
+    Worker processes open the file for themselves.
 
     Arguments:
         datapath: str, path of the HDF5 file.
@@ -41,6 +42,9 @@ class HDF5Matrix:
         start: int, the first row.
         end: int, the row after the last one; the dataset's end by default.
         normalizer: function applied to every block of rows that is read.
+
+    Raises:
+        ValueError: when the file has no such dataset, or the dataset no such rows.
 
     Example:
         x_data = HDF5Matrix('input/file.hdf5', 'data')
@@ -51,15 +55,15 @@ class HDF5Matrix:
     refs = defaultdict(int)
 
     def __init__(self, datapath, dataset, start=0, end=None, normalizer=None):
-        h5py = import_h5py()
-        if not self.refs[datapath]:
-            self.refs[datapath] = h5py.File(datapath, "r")
-        f = self.refs[datapath]
-        if dataset not in f:
-            raise ValueError("HDF5Matrix: no dataset %r in %s; it holds %s" % (dataset, datapath, sorted(f)))
-        self.data = f[dataset]
+        self._place = (datapath, dataset)
+        self._open()
         self.start = start
         self.end = self.data.shape[0] if end is None else end
+        if not 0 <= start <= self.end <= self.data.shape[0]:
+            raise ValueError(
+                "HDF5Matrix: start=%r and end=%r are no part of the %d rows of %r in %s"
+                % (start, end, self.data.shape[0], dataset, datapath)
+            )
         self.normalizer = normalizer
         if normalizer is not None:
             first = normalizer(self.data[0:1])
@@ -79,7 +83,7 @@ class HDF5Matrix:
         """Reads rows.
 
         Arguments:
-            key: int, slice, list or array of row numbers, counted from `start`.
+            key: int, slice, list or array of row numbers, counted from `start`, in any order; or a bool per row.
 
         Returns:
             Array of the rows.
@@ -95,13 +99,47 @@ class HDF5Matrix:
             if not self.start <= rows < self.end:
                 raise self._outside(key)
         elif isinstance(key, np.ndarray | list | tuple | range):
-            rows = [self.start + int(k) for k in key]
-            if rows and not (self.start <= min(rows) and max(rows) < self.end):
-                raise self._outside(key)
+            return self._gather(key)
         else:
             raise TypeError("HDF5Matrix: rows must be an int, a slice, a list or an array, got %r" % (key,))
+        return self._read(rows)
+
+    def _gather(self, key):
+        """Reads the rows of a list or array; HDF5 takes them in ascending order only, and each once."""
+        rows = np.asarray(key)
+        if rows.dtype == bool:
+            if rows.shape != (len(self),):
+                raise IndexError("HDF5Matrix: %r bools for %d rows" % (rows.shape, len(self)))
+            rows = np.flatnonzero(rows)
+        rows = rows.astype(np.intp, casting="same_kind" if rows.size else "unsafe") + self.start
+        if rows.size and not (self.start <= rows.min() and rows.max() < self.end):
+            raise self._outside(key)
+        if rows.size < 2 or (np.diff(rows) > 0).all():
+            return self._read(rows)
+        ascending, places = np.unique(rows, return_inverse=True)
+        return self._read(ascending)[places.reshape(rows.shape)]
+
+    def _read(self, rows):
         block = self.data[rows]
         return block if self.normalizer is None else self.normalizer(block)
+
+    def _open(self):
+        h5py = import_h5py()
+        datapath, dataset = self._place
+        if not self.refs[datapath]:
+            self.refs[datapath] = h5py.File(datapath, "r")
+        f = self.refs[datapath]
+        if dataset not in f:
+            raise ValueError("HDF5Matrix: no dataset %r in %s; it holds %s" % (dataset, datapath, sorted(f)))
+        self.data = f[dataset]
+
+    def __getstate__(self):
+        # An open file cannot be sent to another process.
+        return {name: value for name, value in self.__dict__.items() if name != "data"}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._open()
 
     @property
     def shape(self):

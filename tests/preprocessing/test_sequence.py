@@ -77,6 +77,23 @@ def test_windows_of_lists_and_types():
     assert x.tolist() == [[0, 2, 4], [1, 3, 5]] and y.tolist() == [5, 6]
 
 
+@pytest.mark.parametrize("settings", [dict(), dict(stride=2, reverse=True, batch_size=3), dict(sampling_rate=3)])
+def test_windows_of_files_and_tables(tmp_path, settings):
+    h5py, pandas = pytest.importorskip("h5py"), pytest.importorskip("pandas")
+    x, y = np.random.normal(size=(30, 2)), np.arange(30.0)
+    expected = sequence.TimeseriesGenerator(x, y, 6, **settings)
+    with h5py.File(tmp_path / "series.h5", "w") as f:
+        f["x"], f["y"] = x, y
+        labels = range(100, 130)
+        table, column = pandas.DataFrame(x, index=labels), pandas.Series(y, index=labels)
+        for data, targets in ((x.tolist(), y.tolist()), (f["x"], f["y"]), (table, column)):
+            made = sequence.TimeseriesGenerator(data, targets, 6, **settings)
+            assert len(made) == len(expected)
+            for i in range(len(made)):
+                for part, wanted in zip(made[i], expected[i]):
+                    np.testing.assert_array_equal(part, wanted)
+
+
 def test_windows_cover_everything_once():
     x = np.arange(23)
     for length, stride, batch in [(3, 1, 6), (3, 5, 2), (1, 3, 4), (7, 7, 1), (22, 1, 5)]:

@@ -1,6 +1,8 @@
 """HDF5 matrices, dict-like files, long attributes, and files that are replaced as a whole."""
 
 import io
+import itertools
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -11,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
-from gpukeras.utils import io_utils
+from gpukeras.utils import OrderedEnqueuer, Sequence, io_utils
 from gpukeras.utils.io_utils import H5Dict, HDF5Matrix, h5dict, replacing
 
 
@@ -47,7 +49,62 @@ def test_matrix_refuses_rows_outside(matrix_file, key):
         HDF5Matrix(matrix_file, "x", 2, 8)[key]
 
 
+def test_matrix_takes_rows_in_any_order(matrix_file):
+    x, rows = (
+        HDF5Matrix(matrix_file, "x", 2, 8, normalizer=lambda rows: rows + 1),
+        np.arange(8.0, 32.0).reshape(6, 4) + 1,
+    )
+    odd = np.arange(6) % 2 == 1
+    for key in ([5, 0, 5, 3], (2,), range(4), np.uint8([3, 1]), odd, odd.tolist(), [True] * 6):
+        np.testing.assert_array_equal(x[key], rows[np.asarray(key)])
+    assert x[[]].shape == (0, 4)
+    np.testing.assert_array_equal(x[1:6:2], rows[1:6:2])
+    for key, error, message in (
+        (odd[:5], IndexError, "bools for 6 rows"),
+        ([1.5], TypeError, "float64"),
+        (["a"], TypeError, "Cannot cast"),
+        ([[1, 2]], TypeError, "1D"),
+    ):
+        with pytest.raises(error, match=message):
+            x[key]
+
+
+class Rows(Sequence):
+    """Batches of two rows of a matrix."""
+
+    def __init__(self, matrix):
+        self.matrix = matrix
+
+    def __len__(self):
+        return len(self.matrix) // 2
+
+    def __getitem__(self, index):
+        return self.matrix[2 * index : 2 * index + 2]
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_matrix_in_worker_processes(tmp_path, method, monkeypatch):
+    path = str(tmp_path / "data.h5")
+    values = np.random.random((40, 500))
+    with h5py.File(path, "w") as f:
+        f.create_dataset("x", data=values, chunks=(3, 500), compression="gzip")
+    context = multiprocessing.get_context(method)
+    monkeypatch.setattr(multiprocessing, "get_context", lambda: context)
+    x = HDF5Matrix(path, "x", 4, 36, normalizer=np.negative)
+    enqueuer = OrderedEnqueuer(Rows(x), use_multiprocessing=True)
+    enqueuer.start(3, 5)
+    try:
+        found = np.concatenate(list(itertools.islice(enqueuer.get(), 32)))
+    finally:
+        enqueuer.stop()
+        HDF5Matrix.refs.pop(path).close()
+    np.testing.assert_array_equal(found, -np.concatenate([values[4:36]] * 2))
+
+
 def test_matrix_errors(matrix_file):
+    for start, end in ((-1, None), (0, 11), (5, 4), (11, None)):
+        with pytest.raises(ValueError, match=f"start={start} and end={end} are no part of the 10 rows of 'x'"):
+            HDF5Matrix(matrix_file, "x", start, end)
     with pytest.raises(TypeError, match="int, a slice, a list or an array"):
         HDF5Matrix(matrix_file, "x")[None]
     with pytest.raises(ValueError, match="no dataset 'y' in .*it holds \\['x'\\]"):
