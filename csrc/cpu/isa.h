@@ -35,6 +35,22 @@ const ActivationKernels& activation_kernels_base();
 const ActivationKernels& activation_kernels_avx2();
 const ActivationKernels& activation_kernels_avx512();
 
+struct Pooling;
+struct PoolingArrays;
+
+// Windows or, where x is written, samples [begin, end).
+struct PoolingKernels {
+    void (*max)(const Pooling&, const PoolingArrays&, size_t begin, size_t end);
+    void (*max_gradient)(const Pooling&, const PoolingArrays&, size_t begin, size_t end);
+    void (*max_pick)(const Pooling&, const PoolingArrays&, size_t begin, size_t end);
+    void (*sum)(const Pooling&, const PoolingArrays&, size_t begin, size_t end);
+    void (*spread)(const Pooling&, const PoolingArrays&, size_t begin, size_t end);
+};
+
+const PoolingKernels& pooling_kernels_base();
+const PoolingKernels& pooling_kernels_avx2();
+const PoolingKernels& pooling_kernels_avx512();
+
 enum class Isa { base, avx2, avx512 };
 
 // The best set that this processor has, this build contains, and GPUKERAS_CPU_ISA (base, avx2, avx512)
