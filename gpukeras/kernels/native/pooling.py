@@ -35,7 +35,7 @@ def _fits(x: np.ndarray) -> bool:
 
 @kernel("native", MaxPool, MaxPoolGrad, MaxPoolPick, WindowSum, WindowSpread)
 def pooling(op: Any, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel | None:
-    """One of the poolings, over channels that lie side by side; for channels_first NumPy's strided slices are faster."""
+    """A pooling over channels that lie side by side; for channels_first NumPy's strided slices are faster."""
     module = native.load()
     name, roles = _ROLES[type(op)]
     used = [ins[i] for i in roles if i is not None]
