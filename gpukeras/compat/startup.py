@@ -29,7 +29,10 @@ def line():
         "    try:\n"
         f"        {alias.bootstrap(tensorflow=None)}\n"
         "    except Exception as error:\n"
-        f"        sys.stderr.write({failure!r} + repr(error) + chr(10))\n"
+        # In a virtual environment Python reads these files twice.
+        "        if not hasattr(sys, '_gpukeras_alias_failed'):\n"
+        "            sys._gpukeras_alias_failed = True\n"
+        f"            sys.stderr.write({failure!r} + repr(error) + chr(10))\n"
     )
     return f"import os; os.environ.get({alias.VARIABLE!r}, '') in ('', '0') or exec({code!r}, {{}})\n"
 
