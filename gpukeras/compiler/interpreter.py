@@ -73,7 +73,9 @@ class Interpreter:
             return
         ins = [self.arrays[t] for t in node.inputs]
         xp = self.device.xp
-        if node.op.dynamic:
+        if isinstance(node.op, Scan) and node.op.dynamic:
+            outs = self._loop(node.op, ins)
+        elif node.op.dynamic:
             outs = list(node.op.compute(xp, ins))
         else:
             values = [self.device.to_host(a).tolist() if i in node.op.shape_inputs else None for i, a in enumerate(ins)]

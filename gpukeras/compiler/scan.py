@@ -20,6 +20,7 @@ from ..graph.tensor import Constant, Node, Placeholder, Tensor, apply
 from ..ops.shaping import Shape, Size
 from ..runtime.device import default_device
 from ..runtime.memory import Arena
+from .lowering import DynamicShape
 from .plan import Binder
 from .program import Program
 from .value import Value
@@ -103,8 +104,10 @@ class Scan(Op):
 
     def _step_specs(self, ins: Sequence[Spec], values: Sequence[Partial]) -> list[Spec]:
         """Specs of a step's outputs, concrete when the inputs' are."""
-        if any(s.shape is None or None in s.shape for s in ins) or not all(
-            _complete(values[i]) for i in self.shape_inputs
+        if (
+            self.dynamic
+            or any(s.shape is None or None in s.shape for s in ins)
+            or not all(_complete(values[i]) for i in self.shape_inputs)
         ):
             return [t.spec() for t in self.body.outputs]
         program = self._program(ins, values)
@@ -230,7 +233,7 @@ class Scan(Op):
         slices = [pair for pair in slices if pair[0] in read] or slices[:1]
         back.seqs = [t for t, _ in slices]
         outer = node.inputs[n + m :]
-        results = apply(
+        results = _applied(
             Scan(back, not self.reverse),
             *(sequence for _, sequence in slices),
             *(dy if (dy := dys[k]) is not None else ops.zeros_like(node.outputs[k]) for k, _ in carried),
@@ -243,6 +246,15 @@ class Scan(Op):
         for place, g in zip(places, results, strict=False):
             grads[place] = g
         return grads
+
+
+def _applied(op: Scan, *inputs: Tensor) -> Any:
+    """The outputs of a loop; one whose steps have sizes that depend on data is marked, to run op by op."""
+    try:
+        return apply(op, *inputs)
+    except DynamicShape:
+        op.dynamic = True
+        return apply(op, *inputs)
 
 
 def _read(outputs: Sequence[Tensor], inputs: Sequence[Tensor]) -> set[Tensor]:
@@ -361,7 +373,7 @@ def scan(
     body.consts = free_tensors(body, since)
     inner = ancestors(body.outputs, leaves=body.consts)
     body.draws = [t for node in inner if node.op.stateful for t in node.outputs]
-    outs = apply(Scan(body, reverse), *seqs, *states, *body.consts)
+    outs = _applied(Scan(body, reverse), *seqs, *states, *body.consts)
     m = len(befores)
     return list(outs[m : m + len(body.ys)]), list(outs[:m])
 

@@ -62,7 +62,7 @@ class Op:
     #: A new run may give a new result (random numbers, printing): never merged, folded or dropped as a twin.
     stateful: bool = False
     #: The output's size depends on data: such a graph runs op by op, without a plan.
-    dynamic: ClassVar[bool] = False
+    dynamic: bool = False
     #: Every output element depends on the input elements at the same (broadcast) place only.
     elementwise: ClassVar[bool] = False
     #: The output may be a strided view of input 0 (see `view`).

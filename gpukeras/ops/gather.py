@@ -29,7 +29,7 @@ from .shaping import shape as shape_of
 if TYPE_CHECKING:
     from ..graph.tensor import Node
 
-__all__ = ["gather", "gather_nd", "pick", "scatter_add", "take_along_axis"]
+__all__ = ["gather", "gather_nd", "pick", "ravel_index", "scatter_add", "take_along_axis"]
 
 INT64 = as_dtype("int64")
 CHUNK = 1 << 15  # linear indices worked out at a time when adding rows: they stay in the cache

@@ -279,3 +279,12 @@ def test_steps_whose_results_differ_in_shape_are_refused():
     (ys,), _ = scan(lambda xs, _: ([xs[0][: xs[1]]], []), [x, ends])
     with pytest.raises(ValueError, match=r"one shape, got \(1,\), \(2,\)"):
         Function([x, ends], [ys])([np.ones((2, 3)), np.array([1, 2])])
+
+
+def test_known_shapes_with_sizes_that_depend_on_data_inside():
+    x = Variable(np.arange(12.0).reshape(3, 4), dtype="float64")
+    (ys,), _ = scan(lambda xs, _: ([ops.sum(ops.square(ops.boolean_mask(xs[0], ops.greater(xs[0], 2.0))))], []), [x])
+    (g,) = gradients(ops.sum(ys), [x])
+    value, slope = Function([], [ys, g])([])
+    np.testing.assert_array_equal(value, [9, 126, 366])
+    np.testing.assert_array_equal(slope, np.where(x.numpy() > 2, 2 * x.numpy(), 0))
