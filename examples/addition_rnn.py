@@ -1,18 +1,19 @@
 """Learns to add numbers that are written out in characters: '535+61 ' to '596 '.
 
-    python examples/addition_rnn.py [--quick]
+    python examples/addition_rnn.py [--quick] [--plot FILE]
 
 One LSTM reads the question; what it remembers is given to a second one at every step, which writes the answer.
 Questions are given backwards, so that the digits that matter first are read last (Sutskever, Vinyals, Le: Sequence to
 sequence learning with neural networks, 2014).  `--quick` adds numbers of one digit for a few epochs.
 """
 
-import sys
+import argparse
 
 import numpy as np
 
 from gpukeras.layers import LSTM, Dense, RepeatVector, TimeDistributed
 from gpukeras.models import Sequential
+from gpukeras.utils import plot_history
 
 ALPHABET = " +0123456789"
 PLACE = {c: i for i, c in enumerate(ALPHABET)}
@@ -52,7 +53,7 @@ def build(length, answer_length, units):
     return model
 
 
-def main(quick=False):
+def main(quick=False, plot=None):
     """Trains, showing ten answers after every round; returns the loss of each epoch."""
     rng = np.random.RandomState(1)
     np.random.seed(1)
@@ -64,7 +65,7 @@ def main(quick=False):
     held_out = len(x) // 10
     model = build(length, answer_length, units)
     model.summary()
-    losses = []
+    losses, val_losses = [], []
     for i in range(rounds):
         print("Round", i + 1)
         fitted = model.fit(
@@ -76,13 +77,19 @@ def main(quick=False):
             validation_data=(x[:held_out], y[:held_out]),
         )
         losses += fitted.history["loss"]
+        val_losses += fitted.history["val_loss"]
         chosen = rng.randint(0, held_out, 10)
         for guess, (question, answer) in zip(model.predict(x[chosen]), (pairs[k] for k in chosen)):
             told = decode(guess)
             print(question.ljust(length), "=", told, "right" if told.strip() == answer else f"wrong, {answer}")
+    if plot:
+        plot_history({"loss": losses, "val_loss": val_losses}, plot)
     print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f}")
     return losses
 
 
 if __name__ == "__main__":
-    main(quick="--quick" in sys.argv)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="numbers of one digit, in seconds")
+    parser.add_argument("--plot", metavar="FILE", help="draw the curves of the training into this file")
+    main(**vars(parser.parse_args()))

@@ -1,17 +1,18 @@
 """Predicts the next frame of films of moving squares with convolutional LSTMs.
 
-    python examples/conv_lstm.py [--quick]
+    python examples/conv_lstm.py [--quick] [--plot FILE]
 
 The network gets the first frames of a film and says what each next frame will be; then it goes on by itself, fed with
 its own predictions.
 """
 
-import sys
+import argparse
 
 import numpy as np
 
 from gpukeras.layers import BatchNormalization, Conv3D, ConvLSTM2D
 from gpukeras.models import Sequential
+from gpukeras.utils import plot_history
 
 
 def films(count, frames, size, seed):
@@ -42,21 +43,24 @@ def build(size, filters, layers):
     return model
 
 
-def main(quick=False):
+def main(quick=False, plot=None):
     """Trains; returns the loss of each epoch."""
     np.random.seed(1)
     count, frames, size, filters, layers, epochs = (48, 5, 12, 6, 1, 8) if quick else (1200, 15, 40, 40, 4, 300)
     noisy, following = films(count, frames, size, 0)
     model = build(size, filters, layers)
     model.summary()
-    losses = model.fit(
+    history = model.fit(
         noisy,
         following,
         batch_size=8 if quick else 10,
         epochs=epochs,
         validation_split=0.05,
         verbose=2,
-    ).history["loss"]
+    )
+    if plot:
+        plot_history(history, plot)
+    losses = history.history["loss"]
     print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f}")
 
     seen, truth = films(1, frames, size, 1)
@@ -69,4 +73,7 @@ def main(quick=False):
 
 
 if __name__ == "__main__":
-    main(quick="--quick" in sys.argv)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="small films and a small network, in seconds")
+    parser.add_argument("--plot", metavar="FILE", help="draw the curves of the training into this file")
+    main(**vars(parser.parse_args()))

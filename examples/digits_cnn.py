@@ -1,13 +1,18 @@
 """Trains a small convolutional network on handwritten digits of 8x8 pixels; needs no download.
 
+    python examples/digits_cnn.py [--plot FILE]
+
 Reaches at least 98 % on the 359 test images.
 """
+
+import argparse
 
 import numpy as np
 
 import gpukeras as keras
 from gpukeras.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from gpukeras.models import Sequential
+from gpukeras.utils import plot_history
 
 
 def load():
@@ -33,19 +38,21 @@ def build():
     return model
 
 
-def main(epochs=20, verbose=1):
+def main(plot=None, epochs=20):
     """Trains and evaluates; returns the test accuracy."""
     np.random.seed(1)
     (x_train, y_train), (x_test, y_test) = load()
     model = build()
-    if verbose:
-        model.summary()
-    data = {"validation_data": (x_test, y_test)}
-    model.fit(x_train, y_train, batch_size=32, epochs=epochs, verbose=verbose, **data)
+    model.summary()
+    history = model.fit(x_train, y_train, batch_size=32, epochs=epochs, validation_data=(x_test, y_test))
+    if plot:
+        plot_history(history, plot)
     loss, accuracy = model.evaluate(x_test, y_test, verbose=0)
     print(f"test loss {loss:.4f}, test accuracy {accuracy:.4f}")
     return accuracy
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--plot", metavar="FILE", help="draw the curves of the training into this file")
+    main(**vars(parser.parse_args()))

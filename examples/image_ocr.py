@@ -1,13 +1,13 @@
 """Reads numbers off noisy images of any number of digits: convolutions, two-way GRUs and the CTC loss.
 
-    python examples/image_ocr.py [--quick]
+    python examples/image_ocr.py [--quick] [--plot FILE]
 
 The images are drawn on the fly from a little font of 5x7 pixels.  The network does not learn where each digit stands,
 only which digits there are in which order: CTC sums over all ways to place them.
 """
 
+import argparse
 import itertools
-import sys
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from gpukeras.layers import (
 )
 from gpukeras.models import Model
 from gpukeras.optimizers import Adam
+from gpukeras.utils import plot_history
 
 ALPHABET = "0123456789"
 # Seven rows of five pixels per digit, each row a number in base 32.
@@ -105,7 +106,7 @@ def read(reader, images):
     return ["".join(ALPHABET[k] for k, _ in itertools.groupby(row) if k < len(ALPHABET)) for row in best]
 
 
-def main(quick=False):
+def main(quick=False, plot=None):
     """Trains; returns the share of numbers read without a mistake."""
     np.random.seed(1)
     rng = np.random.RandomState(1)
@@ -114,7 +115,10 @@ def main(quick=False):
     model, reader = build(width, longest, filters, units, lr)
     model.summary()
     inputs, targets, _ = batch(count, longest, width, width // 2, rng)
-    losses = model.fit(inputs, targets, batch_size=size, epochs=epochs, verbose=2).history["loss"]
+    history = model.fit(inputs, targets, batch_size=size, epochs=epochs, verbose=2)
+    if plot:
+        plot_history(history, plot)
+    losses = history.history["loss"]
     print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f}")
     inputs, _, texts = batch(200, longest, width, width // 2, rng)
     told = read(reader, inputs["image"])
@@ -129,4 +133,7 @@ def main(quick=False):
 
 
 if __name__ == "__main__":
-    main(quick="--quick" in sys.argv)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="numbers of one or two digits, in seconds")
+    parser.add_argument("--plot", metavar="FILE", help="draw the curves of the training into this file")
+    main(**vars(parser.parse_args()))

@@ -1,17 +1,18 @@
 """Tells kind film reviews from unkind ones with an LSTM that reads them from both ends.
 
-    python examples/imdb_bidirectional_lstm.py [--quick]
+    python examples/imdb_bidirectional_lstm.py [--quick] [--plot FILE]
 
 The reviews are downloaded to ~/.keras/datasets on first use; `--quick` makes some up.
 """
 
-import sys
+import argparse
 
 import numpy as np
 import reviews
 
 from gpukeras.layers import LSTM, Bidirectional, Dense, Dropout, Embedding
 from gpukeras.models import Sequential
+from gpukeras.utils import plot_history
 
 
 def build(max_features, maxlen, units):
@@ -25,7 +26,7 @@ def build(max_features, maxlen, units):
     return model
 
 
-def main(quick=False):
+def main(quick=False, plot=None):
     """Trains; returns the accuracy on the test reviews."""
     np.random.seed(1)
     max_features, maxlen, units, epochs = (100, 20, 8, 14) if quick else (20000, 100, 64, 4)
@@ -38,11 +39,18 @@ def main(quick=False):
         epochs=epochs,
         verbose=2,
         validation_data=[x_test, y_test],
-    ).history
-    print(f"loss {history['loss'][0]:.4f} -> {history['loss'][-1]:.4f}")
-    print("Test accuracy:", history["val_acc"][-1])
-    return history["val_acc"][-1]
+    )
+    if plot:
+        plot_history(history, plot)
+    losses = history.history["loss"]
+    print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f}")
+    accuracy = history.history["val_accuracy"][-1]
+    print("Test accuracy:", accuracy)
+    return accuracy
 
 
 if __name__ == "__main__":
-    main(quick="--quick" in sys.argv)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="made-up reviews and a smaller network, in seconds")
+    parser.add_argument("--plot", metavar="FILE", help="draw the curves of the training into this file")
+    main(**vars(parser.parse_args()))

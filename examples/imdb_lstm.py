@@ -1,17 +1,18 @@
 """Tells kind film reviews from unkind ones with an LSTM over word embeddings.
 
-    python examples/imdb_lstm.py [--quick]
+    python examples/imdb_lstm.py [--quick] [--plot FILE]
 
 The reviews are downloaded to ~/.keras/datasets on first use; `--quick` makes some up.
 """
 
-import sys
+import argparse
 
 import numpy as np
 import reviews
 
 from gpukeras.layers import LSTM, Dense, Embedding
 from gpukeras.models import Sequential
+from gpukeras.utils import plot_history
 
 
 def build(max_features, units, dropout=0.2):
@@ -24,7 +25,7 @@ def build(max_features, units, dropout=0.2):
     return model
 
 
-def main(quick=False):
+def main(quick=False, plot=None):
     """Trains and evaluates; returns the test accuracy."""
     np.random.seed(1)
     max_features, maxlen, units, epochs = (100, 20, 16, 14) if quick else (20000, 80, 128, 15)
@@ -38,13 +39,19 @@ def main(quick=False):
         epochs=epochs,
         verbose=2,
         validation_data=(x_test, y_test),
-    ).history
+    )
+    if plot:
+        plot_history(history, plot)
     score, accuracy = model.evaluate(x_test, y_test, batch_size=32, verbose=0)
-    print(f"loss {history['loss'][0]:.4f} -> {history['loss'][-1]:.4f}")
+    losses = history.history["loss"]
+    print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f}")
     print("Test score:", score)
     print("Test accuracy:", accuracy)
     return accuracy
 
 
 if __name__ == "__main__":
-    main(quick="--quick" in sys.argv)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="made-up reviews and a smaller network, in seconds")
+    parser.add_argument("--plot", metavar="FILE", help="draw the curves of the training into this file")
+    main(**vars(parser.parse_args()))

@@ -1,18 +1,19 @@
 """Shows what a stateful LSTM can learn that one without memory between batches cannot.
 
-    python examples/lstm_stateful.py [--quick]
+    python examples/lstm_stateful.py [--quick] [--plot FILE]
 
 The target at every step is the mean of the last few numbers of a random series, but the networks see one number at a
 time.  The stateful network carries its state from one batch to the next, so it can remember the numbers before; the
 other one starts from nothing every time and can at best guess from a single number.
 """
 
-import sys
+import argparse
 
 import numpy as np
 
 from gpukeras.layers import LSTM, Dense
 from gpukeras.models import Sequential
+from gpukeras.utils import plot_history
 
 WINDOW = 2
 
@@ -46,16 +47,21 @@ def train(stateful, length, units, epochs):
     return losses, model.evaluate(x_test, y_test, batch_size=1, verbose=0)
 
 
-def main(quick=False):
+def main(quick=False, plot=None):
     """Trains both networks; returns their test losses, the stateful one's first."""
     np.random.seed(1)
     length, units, epochs = (200, 8, 12) if quick else (1000, 20, 10)
     losses, stateful = train(True, length, units, epochs)
     print(f"loss {losses[0]:.5f} -> {losses[-1]:.5f}")
-    _, stateless = train(False, length, units, epochs)
+    other_losses, stateless = train(False, length, units, epochs)
+    if plot:
+        plot_history({"stateful": losses, "stateless": other_losses}, plot)
     print(f"Test loss: stateful {stateful:.5f}, stateless {stateless:.5f}")
     return stateful, stateless
 
 
 if __name__ == "__main__":
-    main(quick="--quick" in sys.argv)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a shorter series, in seconds")
+    parser.add_argument("--plot", metavar="FILE", help="draw the curves of the training into this file")
+    main(**vars(parser.parse_args()))

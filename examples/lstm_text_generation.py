@@ -1,12 +1,12 @@
 """Writes text in the manner of a text it has read, one character after the other.
 
-    python examples/lstm_text_generation.py [--quick] [path/to/text.txt]
+    python examples/lstm_text_generation.py [--quick] [--plot FILE] [path/to/text.txt]
 
 Without a path it reads the README.md beside the examples.  A text of a hundred thousand characters or more, and some
 twenty epochs, are needed before the result reads like language; `--quick` only shows that it learns.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from gpukeras.callbacks import LambdaCallback
 from gpukeras.layers import LSTM, Dense
 from gpukeras.models import Sequential
 from gpukeras.optimizers import RMSprop
+from gpukeras.utils import plot_history
 
 maxlen = 40
 
@@ -60,7 +61,7 @@ def build(characters, units):
     return model
 
 
-def main(path=None, quick=False):
+def main(path=None, quick=False, plot=None):
     """Trains, writing a little after every few epochs; returns the loss of each epoch."""
     np.random.seed(1)
     rng = np.random.RandomState(1)
@@ -78,13 +79,19 @@ def main(path=None, quick=False):
             seed, written = write(model, text, place, 20 if quick else 400, temperature, rng)
             print(f"--- temperature {temperature}: {seed!r} goes on {written!r}")
 
-    losses = model.fit(
+    history = model.fit(
         x, y, batch_size=32 if quick else 128, epochs=epochs, verbose=2, callbacks=[LambdaCallback(on_epoch_end=after)]
-    ).history["loss"]
+    )
+    if plot:
+        plot_history(history, plot)
+    losses = history.history["loss"]
     print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f}")
     return losses
 
 
 if __name__ == "__main__":
-    paths = [a for a in sys.argv[1:] if not a.startswith("-")]
-    main(*paths[:1], quick="--quick" in sys.argv)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("path", nargs="?", help="a text file; README.md when left out")
+    parser.add_argument("--quick", action="store_true", help="the text's beginning and a small network, in seconds")
+    parser.add_argument("--plot", metavar="FILE", help="draw the curves of the training into this file")
+    main(**vars(parser.parse_args()))

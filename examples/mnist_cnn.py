@@ -2,14 +2,14 @@
 
 One run gave 99.30 % after the twelfth epoch, and 99.0 % from the fifth on.
 
-    python examples/mnist_cnn.py [--quick] [path/to/mnist.npz]
+    python examples/mnist_cnn.py [--quick] [--plot FILE] [path/to/mnist.npz]
 
 Without a path the data is downloaded to ~/.keras/datasets on first use.  `--quick` takes the 8x8 digits that come
 with the package instead, and a few seconds.
 """
 
+import argparse
 import os
-import sys
 import time
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 import gpukeras as keras
 from gpukeras.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from gpukeras.models import Sequential
+from gpukeras.utils import plot_history
 
 num_classes = 10
 
@@ -53,7 +54,7 @@ def build(input_shape, padding):
     return model
 
 
-def main(path=None, quick=False, epochs=12):
+def main(path=None, quick=False, plot=None, epochs=12):
     """Trains and evaluates; returns the test accuracy."""
     np.random.seed(1)
     (x_train, y_train), (x_test, y_test) = load(path, quick)
@@ -67,14 +68,20 @@ def main(path=None, quick=False, epochs=12):
         epochs=4 if quick else epochs,
         verbose=2,
         validation_data=(x_test, y_test),
-    ).history
+    )
+    if plot:
+        plot_history(history, plot)
     score = model.evaluate(x_test, y_test, verbose=0)
-    print(f"loss {history['loss'][0]:.4f} -> {history['loss'][-1]:.4f} in {time.time() - start:.0f} s")
+    losses = history.history["loss"]
+    print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f} in {time.time() - start:.0f} s")
     print("Test loss:", score[0])
     print("Test accuracy:", score[1])
     return score[1]
 
 
 if __name__ == "__main__":
-    paths = [a for a in sys.argv[1:] if not a.startswith("-")]
-    main(*paths[:1], quick="--quick" in sys.argv)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("path", nargs="?", help="the file mnist.npz; downloaded on first use when left out")
+    parser.add_argument("--quick", action="store_true", help="the 8x8 digits of the package, in seconds")
+    parser.add_argument("--plot", metavar="FILE", help="draw the curves of the training into this file")
+    main(**vars(parser.parse_args()))

@@ -1,14 +1,14 @@
 """Learns to tell whether two images show the same digit, with one network applied to both.
 
-    python examples/mnist_siamese.py [--quick] [path/to/mnist.npz]
+    python examples/mnist_siamese.py [--quick] [--plot FILE] [path/to/mnist.npz]
 
 The network gives each image a point; points of equal digits are pulled together and those of different ones pushed
 at least a margin apart (Hadsell, Chopra, LeCun: Dimensionality reduction by learning an invariant mapping, 2006).
 Without a path MNIST is downloaded to ~/.keras/datasets on first use; `--quick` takes the 8x8 digits of the package.
 """
 
+import argparse
 import os
-import sys
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from gpukeras import backend as K
 from gpukeras.layers import Dense, Dropout, Flatten, Input, Lambda
 from gpukeras.models import Model
 from gpukeras.optimizers import RMSprop
+from gpukeras.utils import plot_history
 
 margin = 1
 
@@ -78,7 +79,7 @@ def build(shape, units):
     return model
 
 
-def main(path=None, quick=False):
+def main(path=None, quick=False, plot=None):
     """Trains; returns the accuracy on pairs of test images."""
     np.random.seed(1)
     rng = np.random.RandomState(1)
@@ -86,14 +87,17 @@ def main(path=None, quick=False):
     train, train_labels = pairs(x_train, y_train, rng)
     test, test_labels = pairs(x_test, y_test, rng)
     model = build(x_train.shape[1:], 64 if quick else 128)
-    losses = model.fit(
+    history = model.fit(
         [train[:, 0], train[:, 1]],
         train_labels,
         batch_size=32 if quick else 128,
         epochs=15 if quick else 20,
         validation_data=([test[:, 0], test[:, 1]], test_labels),
         verbose=2,
-    ).history["loss"]
+    )
+    if plot:
+        plot_history(history, plot)
+    losses = history.history["loss"]
     print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f}")
     for name, (x, y) in {"training": (train, train_labels), "test": (test, test_labels)}.items():
         apart = model.predict([x[:, 0], x[:, 1]]).ravel()
@@ -103,5 +107,8 @@ def main(path=None, quick=False):
 
 
 if __name__ == "__main__":
-    paths = [a for a in sys.argv[1:] if not a.startswith("-")]
-    main(*paths[:1], quick="--quick" in sys.argv)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("path", nargs="?", help="the file mnist.npz; downloaded on first use when left out")
+    parser.add_argument("--quick", action="store_true", help="the 8x8 digits of the package, in seconds")
+    parser.add_argument("--plot", metavar="FILE", help="draw the curves of the training into this file")
+    main(**vars(parser.parse_args()))

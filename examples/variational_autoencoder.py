@@ -1,14 +1,14 @@
 """Learns to draw digits: a variational autoencoder with two latent numbers.
 
-    python examples/variational_autoencoder.py [--quick] [path/to/mnist.npz]
+    python examples/variational_autoencoder.py [--quick] [--plot FILE] [path/to/mnist.npz]
 
 The encoder gives the mean and the logarithm of the variance of a normal distribution over codes, a code is drawn from
 it, and the decoder draws a digit from the code (Kingma, Welling: Auto-encoding variational Bayes, 2013).  Without a
 path MNIST is downloaded to ~/.keras/datasets on first use; `--quick` takes the 8x8 digits of the package instead.
 """
 
+import argparse
 import os
-import sys
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from gpukeras import backend as K
 from gpukeras.layers import Dense, Input, Lambda
 from gpukeras.losses import binary_crossentropy
 from gpukeras.models import Model
+from gpukeras.utils import plot_history
 
 latent_dim = 2
 
@@ -68,15 +69,18 @@ def show(image):
         print("".join(" .:-=+*#%@"[min(int(10 * v), 9)] for v in row))
 
 
-def main(path=None, quick=False):
+def main(path=None, quick=False, plot=None):
     """Trains; returns the loss of each epoch."""
     np.random.seed(1)
     x_train, x_test, y_test = load(path, quick)
     encoder, decoder, vae = build(x_train.shape[1], 128 if quick else 512)
     vae.summary()
-    losses = vae.fit(
+    history = vae.fit(
         x_train, epochs=30 if quick else 50, batch_size=32 if quick else 128, validation_data=(x_test, None), verbose=2
-    ).history["loss"]
+    )
+    if plot:
+        plot_history(history, plot)
+    losses = history.history["loss"]
     print(f"loss {losses[0]:.2f} -> {losses[-1]:.2f}")
     means = encoder.predict(x_test, batch_size=128)[0]
     for digit in range(10):
@@ -87,5 +91,8 @@ def main(path=None, quick=False):
 
 
 if __name__ == "__main__":
-    paths = [a for a in sys.argv[1:] if not a.startswith("-")]
-    main(*paths[:1], quick="--quick" in sys.argv)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("path", nargs="?", help="the file mnist.npz; downloaded on first use when left out")
+    parser.add_argument("--quick", action="store_true", help="the 8x8 digits of the package, in seconds")
+    parser.add_argument("--plot", metavar="FILE", help="draw the curves of the training into this file")
+    main(**vars(parser.parse_args()))

@@ -1,5 +1,6 @@
 """The classic scripts learn: run with --quick, the loss falls by the factor stated here, and results are right."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -22,30 +23,56 @@ CLASSICS = {
     "imdb_lstm.py": (2, r"Test accuracy: ([\d.]+)", 0.75),
     "lstm_stateful.py": (4, None, None),
     "lstm_text_generation.py": (1.5, None, None),
+    "mnist_mlp.py": (2, r"Test accuracy: ([\d.]+)", 0.9),
     "mnist_cnn.py": (3, r"Test accuracy: ([\d.]+)", 0.9),
     "mnist_siamese.py": (4, r"Accuracy on test pairs: ([\d.]+)", 0.94),
     "variational_autoencoder.py": (1.2, None, None),
 }
 
 
-def run(name, *arguments):
+def run(name, *arguments, cwd=None):
     """Runs a script in a process of its own and returns what it printed."""
     # matrices this small gain nothing from threads, which on a busy machine wait for each other
     env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
     command = [sys.executable, "-W", "error", str(EXAMPLES / name), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, env=env)
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, env=env, cwd=cwd)
     assert done.returncode == 0, done.stderr[-4000:]
     return done.stdout
 
 
 @pytest.mark.parametrize("name", sorted(CLASSICS))
-def test_learns(name):
+def test_learns(name, tmp_path):
     factor, printed, lowest = CLASSICS[name]
-    out = run(name, "--quick")
+    # A plot is asked for where there is what draws it; nothing else is left behind.
+    plot = ["--plot", "curves.png"] if importlib.util.find_spec("matplotlib") else []
+    out = run(name, "--quick", *plot, cwd=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == plot[1:]
+    if plot:
+        assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     first, last = map(float, re.search(r"loss ([\d.]+) -> ([\d.]+)", out).groups())
     assert last < first / factor
     if printed:
         assert float(re.search(printed, out).group(1)) >= lowest
+
+
+def test_no_script_is_forgotten():
+    scripts = {path.name for path in EXAMPLES.glob("*.py")}
+    assert scripts == {*CLASSICS, "digits_cnn.py", "digits_mlp.py", "reviews.py"}
+
+
+@pytest.mark.parametrize("name", sorted({*CLASSICS, "digits_cnn.py", "digits_mlp.py"}))
+def test_the_first_lines_tell_how_to_call_it(name):
+    text = (EXAMPLES / name).read_text(encoding="utf-8")
+    (told,) = re.findall(rf"\n    python examples/{name}(.*)\n", text)
+    options = set(re.findall(r'add_argument\("(-?-?\w+)"', text))
+    assert set(re.findall(r"--\w+", told)) == {option for option in options if option.startswith("--")}
+    assert ("path/to" in told) == ("path" in options)
+    assert "--plot" in options and ("plot_history(history, plot)" in text or "plot_history({" in text)
+
+
+def test_help():
+    out = run("mnist_cnn.py", "--help")
+    assert "usage: mnist_cnn.py [-h] [--quick] [--plot FILE] [path]" in out and "Trains a small convolutional" in out
 
 
 def test_memory_between_batches_is_what_the_stateful_lstm_needs():
