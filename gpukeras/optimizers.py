@@ -478,9 +478,24 @@ class Nadam(_Rule):
         super().__init__(**kwargs)
         self._create(epsilon, lr=lr, beta_1=beta_1, beta_2=beta_2)
         with K.name_scope(self.__class__.__name__):
-            # The product of all mu so far; 2.2.4 does not save it, so neither do we.
+            # The product of all mu so far. The format has no place for it; `set_weights` works it out.
             self.m_schedule = K.variable(1.0, name="m_schedule")
         self.schedule_decay = schedule_decay
+
+    def set_weights(self, weights):
+        """Sets the optimizer's state; the schedule goes on where the step counter says.
+
+        Arguments:
+            weights: list of arrays as `get_weights` returns them.
+
+        Raises:
+            ValueError: when their number or a shape does not fit.
+        """
+        super().set_weights(weights)
+        # Far below the smallest number after that many steps.
+        steps = np.arange(1, min(int(K.get_value(self.iterations)), 10**6) + 1)
+        mus = float(K.get_value(self.beta_1)) * (1.0 - 0.5 * 0.96 ** (steps * self.schedule_decay))
+        K.set_value(self.m_schedule, np.prod(mus))
 
     def _momentum(self, t):
         warm_up = K.pow(K.cast_to_floatx(0.96), t * self.schedule_decay)

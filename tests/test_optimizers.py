@@ -58,17 +58,20 @@ def test_saved_state(name, shapes):
     K.batch_set_value(list(zip(others, values)))
     other.set_weights(state)
     K.set_value(other.iterations, 3)
-    if name == "Nadam":
-        # 2.2.4 does not save the product of momenta, so a faithful continuation needs it set.
-        K.set_value(other.m_schedule, _schedule(other, 3))
     other_step([])
     for a, b in zip(after, K.batch_get_value(others)):
         np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
-def _schedule(nadam, steps):
-    t = np.arange(1, steps + 1)
-    return np.prod(0.9 * (1 - 0.5 * 0.96 ** (t * nadam.schedule_decay)))
+def test_nadams_schedule_goes_on_where_the_counter_says():
+    optimizer = optimizers.Nadam()
+    _built(optimizer)
+    state = optimizer.get_weights()
+    for steps in (0, 5, 10**7):
+        optimizer.set_weights([np.int64(steps), *state[1:]])
+        t = np.arange(1, min(steps, 10**4) + 1)
+        want = np.prod(0.9 * (1 - 0.5 * 0.96 ** (t * 0.004)))
+        np.testing.assert_allclose(K.get_value(optimizer.m_schedule), want, rtol=1e-6, atol=1e-37)
 
 
 def test_amsgrad_keeps_full_size_maxima():

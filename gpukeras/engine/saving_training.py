@@ -196,6 +196,12 @@ def normalize_optimizer(value, custom):
             key, setting = "lr", _constant_rate(name, setting)
         elif key == "global_clipnorm":
             key = "clipnorm"
+        elif key == "clipnorm" and setting is not None and "learning_rate" in value["config"]:
+            warnings.warn(
+                "%s was saved with clipnorm=%r, which later versions apply to each weight alone and this one to all "
+                "gradients together" % (name, setting),
+                stacklevel=2,
+            )
         if key in ("clipnorm", "clipvalue"):
             if setting is not None:
                 config[key] = setting
