@@ -94,6 +94,14 @@ class Function:
                 f"and shape {value.shape} ({error})"
             ) from None
 
+    def _completed(self, inputs: Any) -> list[Any]:
+        """The inputs and None for each of the last ones that has a default, as the learning phase has."""
+        missing = self.inputs[len(inputs) :]
+        if not missing or any(isinstance(t, Tensor) and getattr(t, "default", None) is None for t in missing):
+            names = ", ".join(t.name if isinstance(t, Tensor) else repr(t) for t in self.inputs)
+            raise ValueError(f"function {self.name or ''} takes {len(self.inputs)} inputs ({names}), got {len(inputs)}")
+        return [*inputs, *(None for _ in missing)]
+
     def _evaluated(self, values: list[Any]) -> None:
         """Replaces symbolic tensors among the values by what they are now, computed together."""
         symbols = tuple(x for x in values if isinstance(x, Tensor))
@@ -108,7 +116,7 @@ class Function:
 
         Arguments:
             inputs: list of arrays, numbers, SciPy sparse matrices or symbolic tensors (evaluated), one per input;
-                None leaves an input at its default.
+                None leaves an input at its default; so does leaving out the last ones.
 
         Returns:
             List of NumPy arrays, NumPy scalars for outputs without axes.
@@ -120,8 +128,7 @@ class Function:
         if not isinstance(inputs, (list, tuple)):
             raise TypeError(f"`inputs` should be a list or tuple, got {type(inputs).__name__}")
         if len(inputs) != len(self.inputs):
-            names = ", ".join(t.name if isinstance(t, Tensor) else repr(t) for t in self.inputs)
-            raise ValueError(f"function {self.name or ''} takes {len(self.inputs)} inputs ({names}), got {len(inputs)}")
+            inputs = self._completed(inputs)
         given = tuple([i for i in self._fed if inputs[i] is not None])
         values = [inputs[i] for i in given]
         for i, value in enumerate(values):

@@ -35,6 +35,14 @@ def test_in_test_phase():
     assert (f([0]), f([1])) == ([1], [2])
 
 
+def test_learning_phase_may_be_left_out_of_the_values():
+    x = K.placeholder((None,))
+    f = K.function([x, K.learning_phase()], [K.in_train_phase(x * 2, x)])
+    assert f([[5.0]])[0] == f([[5.0], 0])[0] == 5 and f([[5.0], 1])[0] == 10
+    with pytest.raises(ValueError, match="takes 2 inputs"):
+        f([])
+
+
 def test_learning_phase_can_be_fixed():
     x = K.variable(1.0)
     for value in (0, 1, True):
