@@ -144,7 +144,7 @@ def test_nodes():
     encoded_b = lstm(b)
 
     with pytest.raises(AttributeError) as error:
-        lstm.output
+        assert lstm.output
     for part in (lstm.name, "multiple inbound nodes", "layer output", "ill-defined", "get_output_at(node_index)"):
         assert part in str(error.value)
 
@@ -166,7 +166,7 @@ def test_shapes_of_nodes():
 
     conved_b = conv(b)
     with pytest.raises(AttributeError):
-        conv.input_shape
+        assert conv.input_shape
     assert conv.get_input_shape_at(0) == (None, 32, 32, 3)
     assert conv.get_input_shape_at(1) == (None, 64, 64, 3)
     assert conv.get_output_at(0) is conved_a and conv.get_output_at(1) is conved_b

@@ -122,6 +122,6 @@ def test_calls_with_every_argument_spelt_out(row):
     assert isinstance(result, called)
     config = result.get_config() if hasattr(result, "get_config") else {}
     for name, value in given.items():
-        # What a configuration keeps in another form (a tuple for a number, an object for a name) is looked at elsewhere.
+        # What a configuration keeps in another form (a tuple, an object for a name) is looked at elsewhere.
         if name in config and isinstance(value, bool | float):
             assert config[name] == pytest.approx(value), name
