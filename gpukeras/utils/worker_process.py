@@ -4,10 +4,12 @@ A pipe per worker, and no pool: a worker that is killed is noticed at once and n
 leave the caller waiting; and a worker whose parent has gone ends by itself.
 """
 
+import io
 import os
 import pickle
 import random
 import signal
+import struct
 import sys
 import threading
 import traceback
@@ -19,6 +21,10 @@ __all__ = ["ProcessRunner", "WorkerTraceback", "get_index", "init_pool", "init_p
 
 # What this process was given to read from: uid of the enqueuer -> Sequence or generator.
 _SHARED_SEQUENCES = {}
+
+# Arrays of as many bytes or more are sent beside the pickled rest.
+_LARGE = 1 << 16
+_CAN_READ_INTO = hasattr(os, "readv")
 
 # Seconds between two looks at whether the other side still lives, while there is nothing to read.
 _HEARTBEAT = 1.0
@@ -125,12 +131,36 @@ def _answer(connection, uid, index, numbered):
     except BaseException as error:
         reply = (False, _packed(error))
     try:
-        connection.send(reply)
-    except OSError:
-        raise
+        message, arrays = _packed_reply(reply)
     except Exception as error:  # whatever pickling raises: the batch cannot be sent
         what = RuntimeError(f"A worker process made a batch that cannot be pickled: {error}")
-        connection.send((False, (what, traceback.format_exc())))
+        message, arrays = _packed_reply((False, (what, traceback.format_exc())))
+    connection.send_bytes(message)
+    for rest in arrays:
+        while rest:
+            rest = rest[os.write(connection.fileno(), rest) :]
+
+
+def _packed_reply(reply):
+    """A reply as bytes, and the memory of its large arrays, which follows without being copied in between.
+
+    The bytes are: the number of large arrays and their sizes, then the pickled rest.
+    """
+    # Imported here because programs without worker processes need not wait for it.
+    from multiprocessing.reduction import ForkingPickler
+
+    arrays, out = [], io.BytesIO()
+
+    def is_small(buffer):
+        memory = buffer.raw()
+        if not _CAN_READ_INTO or memory.nbytes < _LARGE:
+            return True
+        arrays.append(memory)
+        return False
+
+    ForkingPickler(out, 5, True, is_small).dump(reply)
+    sizes = [len(arrays), *(memory.nbytes for memory in arrays)]
+    return struct.pack(f"!{len(sizes)}Q", *sizes) + out.getbuffer(), arrays
 
 
 def _packed(error):
@@ -191,10 +221,7 @@ class ProcessRunner:
         process = self._process
         try:
             self._connection.send(("batch", index))
-            while not self._connection.poll(_HEARTBEAT):
-                if not process.is_alive() and not self._connection.poll(0):
-                    raise EOFError
-            good, value = self._connection.recv()
+            good, value = self._receive()
         except (EOFError, OSError):
             process.join(_HEARTBEAT)
             raise RuntimeError(
@@ -207,6 +234,28 @@ class ProcessRunner:
         error, text = value
         error.__cause__ = WorkerTraceback(text)
         raise error
+
+    def _receive(self):
+        self._wait()
+        message = memoryview(self._connection.recv_bytes())
+        (count,) = struct.unpack_from("!Q", message)
+        sizes = struct.unpack_from(f"!{count}Q", message, 8)
+        arrays = [np.empty(size, np.uint8) for size in sizes]
+        for array in arrays:
+            rest = memoryview(array)
+            while rest:
+                self._wait()
+                done = os.readv(self._connection.fileno(), [rest])
+                if not done:
+                    raise EOFError
+                rest = rest[done:]
+        return pickle.loads(message[8 + 8 * count :], buffers=arrays)
+
+    def _wait(self):
+        """Waits until there is something to read, as long as the process lives."""
+        while not self._connection.poll(_HEARTBEAT):
+            if not self._process.is_alive() and not self._connection.poll(0):
+                raise EOFError
 
     def refresh(self, source, seed):
         """Makes the worker read from the source as it is now.

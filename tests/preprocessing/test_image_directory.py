@@ -148,36 +148,36 @@ def test_a_damaged_file_among_others_is_named(tmp_path, processes):
 
 
 @pytest.mark.parametrize("processes,method", [(False, None), (True, "fork"), (True, "spawn")])
-def test_many_files_with_four_workers(tmp_path, processes, method):
-    """2,000 files, in the background: every one comes once in every epoch, and no process stays behind."""
-    count, epochs = 2000, 2
-    write(tmp_path, [f"{i % 5}/{i}.png" for i in range(count)], size=(4, 4))
+def test_many_files_with_four_workers(tmp_path, monkeypatch, processes, method):
+    """2,000 files, in the background: each comes once per epoch, in order, and no process stays behind."""
+    count = 2000
+    write(tmp_path, [f"{i % 5}/{i:04}.png" for i in range(count)], size=(4, 4))
     pytest.importorskip("scipy")
+    context = multiprocessing.get_context(method)
+    monkeypatch.setattr(multiprocessing, "get_context", lambda: context)
     made = ImageDataGenerator(horizontal_flip=True)
     flow = made.flow_from_directory(tmp_path, target_size=(4, 4), class_mode="sparse", batch_size=32)
-    before = set(multiprocessing.active_children())
-    usual = multiprocessing.get_start_method()
-    if method:
-        multiprocessing.set_start_method(method, force=True)
     enqueuer = OrderedEnqueuer(flow, use_multiprocessing=processes)
     orders = []
     try:
         enqueuer.start(workers=4, max_queue_size=8)
+        assert len(multiprocessing.active_children()) == (4 if processes else 0)
         batches = enqueuer.get()
-        for _ in range(epochs):
+        for epoch in range(3):
+            flow.shuffle = epoch == 0  # decides the order of the next epoch
             seen = []
             for _ in range(len(flow)):
                 x, y = next(batches)
                 found = positions(x)
                 assert [i % 5 for i in found] == y.tolist()
                 seen += found
-            assert sorted(seen) == list(range(count))
             orders.append(seen)
     finally:
         enqueuer.stop()
-        multiprocessing.set_start_method(usual, force=True)
+    assert not multiprocessing.active_children()
+    assert sorted(orders[0]) == sorted(orders[1]) == list(range(count))
     assert orders[0] != orders[1] != sorted(orders[1])
-    assert set(multiprocessing.active_children()) <= before
+    assert orders[2] == [i for label in range(5) for i in range(label, count, 5)]
 
 
 def test_tables_need_pandas(tmp_path, monkeypatch):

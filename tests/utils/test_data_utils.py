@@ -56,6 +56,42 @@ class Pids(Batches):
         return os.getpid(), os.getppid(), np.random.randint(10**9)
 
 
+class DiesSending(Batches):
+    def __getitem__(self, index):
+        write = os.write
+
+        def a_part(handle, data):
+            write(handle, data[:1000])
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        os.write = a_part
+        return np.zeros((1000, 1000))
+
+
+def kinds_of_arrays():
+    large = np.arange(60_000.0).reshape(200, 300)
+    return {
+        "large": large,
+        "small": large[:2],
+        "columns first": np.asfortranarray(large),
+        "transposed": large.T,
+        "part": large[::2, ::3],
+        "backwards": large[::-1],
+        "swapped bytes": large.astype(">f4"),
+        "bools": large > 7,
+        "text": np.array(["a", "bc"] * 20_000),
+        "objects": np.array([[1], None, "x"] * 9, dtype=object),
+        "empty": np.zeros((0, 5)),
+        "0-d": np.array(3.5),
+        "records": np.zeros(9000, dtype=[("a", "i4"), ("b", "f8", (2,))]),
+    }
+
+
+class Kinds(Batches):
+    def __getitem__(self, index):
+        return kinds_of_arrays()
+
+
 class Slow(Batches):
     def __getitem__(self, index):
         time.sleep(0.05)
@@ -188,6 +224,51 @@ class TestOrdered:
         enqueuer = OrderedEnqueuer(Suicidal(), use_multiprocessing=True)
         with pytest.raises(RuntimeError, match=r"worker process died \(exit code -9\)"):
             read(enqueuer, 7)
+
+    def test_worker_killed_between_two_batches(self):
+        enqueuer = OrderedEnqueuer(Batches(), use_multiprocessing=True)
+        enqueuer.start(2, 1)
+        batches = enqueuer.get()
+        next(batches)
+        for process in multiprocessing.active_children():
+            process.kill()
+        with pytest.raises(RuntimeError, match=r"worker process died \(exit code -9\)"):
+            for _ in batches:
+                pass
+
+    @pytest.mark.parametrize("processes", ["fork", "spawn"], indirect=True)
+    def test_worker_killed_while_it_sends(self, processes):
+        with pytest.raises(RuntimeError, match=r"worker process died \(exit code -9\)"):
+            read(OrderedEnqueuer(DiesSending(), use_multiprocessing=True), 3)
+
+    def test_arrays_arrive_as_they_were(self, processes):
+        expected = kinds_of_arrays()
+        enqueuer = OrderedEnqueuer(Kinds(), use_multiprocessing=processes)
+        enqueuer.start(2, 2)
+        for batch in itertools.islice(enqueuer.get(), 3):
+            assert batch.keys() == expected.keys()
+            for name, array in batch.items():
+                np.testing.assert_array_equal(array, expected[name], err_msg=name)
+                assert array.dtype == expected[name].dtype and array.flags.writeable, name
+        enqueuer.stop()
+
+    def test_processes_do_not_read_ahead(self):
+        count = multiprocessing.get_context("fork").Value("i", 0)
+
+        class Counted(Batches):
+            def __getitem__(self, index):
+                with count.get_lock():
+                    count.value += 1
+                return super().__getitem__(index)
+
+        enqueuer = OrderedEnqueuer(Counted(100), use_multiprocessing=True)
+        enqueuer.start(4, 3)
+        batches = enqueuer.get()
+        for taken in range(1, 6):
+            next(batches)
+            time.sleep(0.05)
+            assert taken <= count.value <= taken + 3
+        enqueuer.stop()
 
     def test_batch_that_cannot_be_pickled(self):
         enqueuer = OrderedEnqueuer(Unpicklable(), use_multiprocessing=True)
