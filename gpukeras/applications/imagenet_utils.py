@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from ._shared import modules
+from ._shared import modules, resolve_input_shape
 
 __all__ = ["decode_predictions", "preprocess_input"]
 
@@ -22,8 +22,8 @@ def preprocess_input(x, data_format=None, mode="caffe", **kwargs):
     """Brings images to the form a network was trained with.
 
     Arguments:
-        x: array or tensor of pixels of 0 to 255, one image of 3 axes or a batch of 4, colours in the order R G B.
-            A floating-point array is changed in place.
+        x: array (also lists or an image of Pillow) or tensor of pixels of 0 to 255, one image of 3 axes or a batch of
+            4, colours in the order R G B. A floating-point array is changed in place.
         data_format: 'channels_last', 'channels_first' or None for the configured one.
         mode: 'caffe': colours to B G R, ImageNet's mean subtracted; 'tf': scaled to -1 to 1; 'torch': scaled to 0 to
             1, then ImageNet's mean subtracted and divided by its deviation.
@@ -33,7 +33,7 @@ def preprocess_input(x, data_format=None, mode="caffe", **kwargs):
         Array or tensor of the same shape, of a floating-point type.
 
     Raises:
-        ValueError: for an unknown `data_format` or `mode`.
+        ValueError: for an unknown `data_format` or `mode`, or images of other than three colours.
     """
     backend = modules(kwargs).backend
     if data_format is None:
@@ -42,9 +42,23 @@ def preprocess_input(x, data_format=None, mode="caffe", **kwargs):
         raise ValueError(f"`data_format` must be 'channels_first' or 'channels_last', got {data_format!r}")
     if mode not in ("caffe", "tf", "torch"):
         raise ValueError(f"`mode` must be 'caffe', 'tf' or 'torch', got {mode!r}")
-    if isinstance(x, np.ndarray):
+    if isinstance(x, list | tuple) or hasattr(x, "__array_interface__"):
+        x = np.asarray(x)
+        _check_colours(x.shape, data_format, mode)
         return _preprocess_array(x, data_format, mode, backend.floatx())
+    _check_colours(backend.int_shape(x), data_format, mode)
     return _preprocess_tensor(x, data_format, mode, backend)
+
+
+def _check_colours(shape, data_format, mode):
+    if mode == "tf":  # treats all colours alike
+        return
+    place = -3 if data_format == "channels_first" else -1
+    if shape is None or len(shape) < 3 or shape[place] not in (3, None):
+        raise ValueError(
+            f"preprocess_input: mode={mode!r} needs images of three colours (R, G, B) in data_format={data_format!r}, "
+            f"got shape {shape if shape is None else tuple(shape)}; convert grey ones first, e.g. by np.repeat"
+        )
 
 
 def _preprocess_array(x, data_format, mode, floatx):
@@ -111,6 +125,28 @@ def _preprocess_tensor(x, data_format, mode, backend):
         return (x / 255.0 - along(_TORCH_MEAN)) / along(_TORCH_STD)
     x = backend.reverse(x, axes=axis)
     return x - along(_CAFFE_MEAN)
+
+
+def _obtain_input_shape(input_shape, default_size, min_size, data_format, require_flatten, weights=None):
+    """Shape of one image, checked: what networks outside of the package that are built like these call.
+
+    Arguments:
+        input_shape: tuple of 3 or None, what the caller asked for.
+        default_size: int, the height and width the network was designed for.
+        min_size: int, the smallest height and width it can take.
+        data_format: 'channels_last' or 'channels_first'.
+        require_flatten: bool, whether the size has to be known.
+        weights: None, 'imagenet' or a path.
+
+    Returns:
+        Tuple of 3.
+
+    Raises:
+        ValueError: when `input_shape` cannot be used.
+    """
+    return resolve_input_shape(
+        "The network", input_shape, default_size, min_size, data_format, require_flatten, weights
+    )
 
 
 def decode_predictions(preds, top=5, **kwargs):

@@ -114,6 +114,35 @@ def test_unknown_layout_and_mode():
         imagenet_utils.preprocess_input(x, mode="pytorch")
 
 
+def test_lists_and_pictures_of_pillow():
+    Image = pytest.importorskip("PIL.Image")
+    x = cases.pixels("uint8", (5, 4, 3))
+    expected = imagenet_utils.preprocess_input(x)
+    np.testing.assert_array_equal(imagenet_utils.preprocess_input(x.tolist()), expected)
+    np.testing.assert_array_equal(imagenet_utils.preprocess_input(Image.fromarray(x)), expected)
+
+
+@pytest.mark.parametrize("mode", ["caffe", "torch"])
+def test_images_that_are_not_of_three_colours(mode):
+    grey = np.zeros((2, 5, 4, 1))
+    for x in (grey, K.constant(grey), Input((5, 4, 1)), np.zeros((5, 4)), np.zeros((2, 3, 5, 4))):
+        with pytest.raises(ValueError, match=f"mode='{mode}' needs images of three colours .* got shape"):
+            imagenet_utils.preprocess_input(x, mode=mode)
+    assert imagenet_utils.preprocess_input(grey, mode="tf").shape == grey.shape
+    assert imagenet_utils.preprocess_input(np.zeros((2, 3, 5, 4)), "channels_first", mode=mode).shape == (2, 3, 5, 4)
+    unknown = K.placeholder((None, None, None, None))
+    assert K.ndim(imagenet_utils.preprocess_input(unknown, mode=mode)) == 4
+
+
+def test_shapes_for_networks_outside_of_the_package():
+    obtain = imagenet_utils._obtain_input_shape
+    assert obtain(None, 224, 32, "channels_last", True) == (224, 224, 3)
+    assert obtain(None, 224, 32, "channels_first", require_flatten=False) == (3, None, None)
+    assert obtain((40, 50, 1), 224, 32, "channels_last", True, weights=None) == (40, 50, 1)
+    with pytest.raises(ValueError, match="at least 48"):
+        obtain((40, 50, 3), default_size=224, min_size=48, data_format="channels_last", require_flatten=False)
+
+
 @pytest.fixture
 def class_index(tmp_path, monkeypatch):
     path = tmp_path / "index.json"
