@@ -2,6 +2,7 @@
 
 import multiprocessing
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -62,6 +63,27 @@ def test_class_modes(tmp_path):
             batch(**wrong)
     with pytest.raises(FileNotFoundError):
         ImageDataGenerator().flow_from_directory(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("color_mode,ending", [("grayscale", "bmp"), ("rgb", "jpeg"), ("rgba", "png"), ("rgba", "jpg")])
+def test_saved_images(tmp_path, data_format, color_mode, ending):
+    write(tmp_path / "in", NAMES)
+    (tmp_path / "out").mkdir()
+    made = ImageDataGenerator(vertical_flip=True, data_format=data_format)
+    settings = dict(save_to_dir=tmp_path / "out", save_prefix="s", save_format=ending, class_mode=None)
+    flow = made.flow_from_directory(
+        tmp_path / "in", (6, 8), color_mode=color_mode, shuffle=False, batch_size=4, interpolation="lanczos", **settings
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        next(flow), next(flow)
+    assert bool(caught) == (ending == "jpg")
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert [name.split("_")[:2] for name in names] == [["s", str(i)] for i in range(6)]
+    with Image.open(tmp_path / "out" / names[0]) as img:
+        assert img.size == (8, 6)
+        assert img.mode == {"bmp": "L", "jpeg": "RGB", "png": "RGBA", "jpg": "RGB"}[ending]
 
 
 def test_subsets_part_every_class(tmp_path):

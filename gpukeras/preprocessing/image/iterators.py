@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import backend as K
 from ...utils.data_utils import Sequence
-from .files import array_to_img, img_to_array, load_img
+from .files import img_to_array, load_img, save_img
 
 __all__ = ["Iterator", "NumpyArrayIterator"]
 
@@ -206,9 +206,8 @@ class Iterator(Sequence):
         if not self.save_to_dir:
             return
         for x, i in zip(batch, index_array):
-            img = array_to_img(x, self.data_format, scale=True)
             name = f"{self.save_prefix}_{i}_{np.random.randint(names)}.{self.save_format}"
-            img.save(os.path.join(self.save_to_dir, name))
+            save_img(os.path.join(self.save_to_dir, name), x, self.data_format)
 
     def _with_labels(self, batch, index_array):
         if self.class_mode == "input":
