@@ -22,7 +22,8 @@ class Progbar:
     def __init__(self, target, width=30, verbose=1, interval=0.05, stateful_metrics=None):
         self.target = target
         self.width = width
-        self.verbose = verbose
+        # Programs without a console have no standard output.
+        self.verbose = verbose if sys.stdout is not None else 0
         self.interval = interval
         self.stateful_metrics = set(stateful_metrics) if stateful_metrics else set()
         # A terminal or a notebook can redraw a line; a file or a pipe gets one line per redraw.

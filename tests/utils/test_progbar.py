@@ -149,3 +149,17 @@ def test_terminal_redraws_one_line(clock, capsys, monkeypatch):
     first = " 5/10 [==============>...............] - ETA: 1s"
     last = "10/10 [==============================] - 2s 200ms/step"
     assert out == "\r" + first + "\b" * len(first) + "\r" + last + "\n"
+
+
+def test_notebook_redraws_one_line(clock, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    out = drive(clock, capsys, 10, [5, 10])
+    assert "\n" not in out[:-1] and out.count("\r") == 2
+
+
+@pytest.mark.parametrize("verbose", [1, 2])
+def test_program_without_a_console(verbose, clock, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    bar = Progbar(2, verbose=verbose)
+    bar.update(1, [("loss", 1.0)])
+    bar.update(2, [("loss", 3.0)])
