@@ -124,14 +124,21 @@ class SequenceEnqueuer:
         if self.is_running():
             raise RuntimeError("The enqueuer runs already; call stop() before another start().")
         self.workers = max(1, workers)
-        self.stop_signal = threading.Event()
         self._capacity = max(1, max_queue_size)
         self._changed = threading.Condition()
         self._results = self.queue = {}  # ticket -> (True, batch) or (False, exception)
         self._issued = 0  # tickets drawn by workers
         self._taken = 0  # tickets whose batch the consumer has
         self._begin()
-        self._runners = [self._runner(i) for i in range(self.workers)]
+        self._runners = []
+        try:
+            for number in range(self.workers):
+                self._runners.append(self._runner(number))
+        except BaseException:
+            for runner in self._runners:
+                self._close(runner)
+            raise
+        self.stop_signal = threading.Event()
         self._active = self.workers
         self._threads = [threading.Thread(target=self._work, args=(r,), daemon=True) for r in self._runners]
         self.run_thread = self._threads[0]
@@ -164,7 +171,12 @@ class SequenceEnqueuer:
 
         Returns:
             A generator; it ends when `stop` is called or the source is exhausted, and raises what a worker raised.
+
+        Raises:
+            RuntimeError: at the first batch, when the workers have not been started.
         """
+        if self.stop_signal is None:
+            raise RuntimeError(f"{type(self).__name__}.get: no worker makes batches; call start() first.")
         while True:
             result = self._take()
             if result is None:

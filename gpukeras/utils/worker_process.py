@@ -203,6 +203,16 @@ class ProcessRunner:
                     # Python warns of forking a program with threads; the worker runs none of their code.
                     warnings.simplefilter("ignore", DeprecationWarning)
                     self._process.start()
+        except BaseException as error:
+            self._connection.close()
+            method = self._context.get_start_method()
+            if method != "fork" and not isinstance(error, OSError):
+                error.add_note(
+                    f"With the start method '{method}' a worker process gets {type(source).__name__} by pickling, "
+                    "which lambdas, local classes, locks and open files do not allow. Leave them out of it, or use "
+                    "threads (use_multiprocessing=False)."
+                )
+            raise
         finally:
             theirs.close()
 

@@ -3,6 +3,7 @@
 import itertools
 import multiprocessing
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -299,6 +300,34 @@ class TestOrdered:
         enqueuer.stop()
         assert not enqueuer.is_running()
         assert read(enqueuer, 3) == [0, 1, 2]
+
+    @pytest.mark.parametrize("processes", ["spawn"], indirect=True)
+    def test_start_that_fails(self, processes):
+        enqueuer = OrderedEnqueuer(Batches(factor=lambda: 0), use_multiprocessing=True)
+        for _ in range(2):
+            with pytest.raises((AttributeError, pickle.PicklingError), match="pickle") as error:
+                enqueuer.start(3)
+            assert "which lambdas, local classes, locks and open files do not allow" in error.value.__notes__[0]
+            assert not enqueuer.is_running()
+            enqueuer.stop()
+
+    def test_not_started(self):
+        with pytest.raises(RuntimeError, match="call start\\(\\) first"):
+            next(OrderedEnqueuer(Batches()).get())
+
+    def test_start_that_fails_half_way(self, monkeypatch):
+        enqueuer = OrderedEnqueuer(Batches(), use_multiprocessing=True)
+        make = enqueuer._runner
+
+        def no_more_processes(number):
+            if number == 2:
+                raise BlockingIOError("no more processes")
+            return make(number)
+
+        monkeypatch.setattr(enqueuer, "_runner", no_more_processes)
+        with pytest.raises(BlockingIOError):
+            enqueuer.start(3)
+        assert not multiprocessing.active_children() and not enqueuer.is_running()
 
     def test_stop_ends_the_generator_and_may_be_repeated(self, processes):
         enqueuer = OrderedEnqueuer(Slow(), use_multiprocessing=processes)

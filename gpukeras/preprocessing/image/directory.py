@@ -104,6 +104,7 @@ def _image_paths(folder, follow_links):
     """Paths, relative to `folder`, of the images in it and below it: folder by folder, names sorted."""
     found = []
     for place, _, names in sorted(os.walk(folder, followlinks=follow_links), key=lambda entry: entry[0]):
+        below = os.path.relpath(place, folder)
         for name in sorted(names):
             ending = os.path.splitext(name)[1][1:].lower()
             if ending not in _ENDINGS:
@@ -112,7 +113,7 @@ def _image_paths(folder, follow_links):
                 warnings.warn(
                     "A file ends in '.tiff': with more than 8 bits per channel it is cut to 8 bits.", stacklevel=4
                 )
-            found.append(os.path.relpath(os.path.join(place, name), folder))
+            found.append(name if below == os.curdir else os.path.join(below, name))
     return found
 
 
