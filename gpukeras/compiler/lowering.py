@@ -60,6 +60,11 @@ class Lowering:
                 if node is None:
                     values[tensor] = self._leaf(tensor)
                     continue
+                known = tensor.partial
+                if isinstance(known, int) or isinstance(known, list) and all(isinstance(n, int) for n in known):
+                    # It follows from static shapes: what has those shapes need not be fed for it.
+                    values[tensor] = self.constant(np.asarray(known), np.shape(known), tensor.dtype)
+                    continue
                 pending = self._pending(node)
                 if pending:
                     stack.extend(pending)

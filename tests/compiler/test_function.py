@@ -44,6 +44,16 @@ def test_any_tensor_of_the_graph_may_be_fed():
     np.testing.assert_array_equal(f([np.ones((1, 2))])[0], [[2, 2]])
 
 
+def test_static_shapes_are_known_without_feeding():
+    x = Placeholder((2, 4, 5))
+    inner = ops.exp(x)
+    shape, half = ops.shape(inner), ops.shape(inner)[1] // 2
+    result = Function([], [shape, half])([])
+    assert result[0].tolist() == [2, 4, 5] and result[0].dtype == np.int32 and result[1] == 2
+    with pytest.raises(ValueError, match="not fed"):
+        Function([], [ops.shape(Placeholder((None, 4)))])([])
+
+
 def test_rows_are_gathered_into_the_input_buffer():
     x = Placeholder((None, 2))
     f = Function([x], [ops.multiply(x, 1.5)])
