@@ -94,13 +94,18 @@ class Function:
                 f"and shape {value.shape} ({error})"
             ) from None
 
-    def _completed(self, inputs: Any) -> list[Any]:
-        """The inputs and None for each of the last ones that has a default, as the learning phase has."""
-        missing = self.inputs[len(inputs) :]
-        if not missing or any(isinstance(t, Tensor) and getattr(t, "default", None) is None for t in missing):
-            names = ", ".join(t.name if isinstance(t, Tensor) else repr(t) for t in self.inputs)
-            raise ValueError(f"function {self.name or ''} takes {len(self.inputs)} inputs ({names}), got {len(inputs)}")
-        return [*inputs, *(None for _ in missing)]
+    def _short(self, inputs: Any) -> list[Any]:
+        """Runs without the last inputs: Keras needs no values for what nothing reads, or for the learning phase."""
+        names = ", ".join(t.name if isinstance(t, Tensor) else repr(t) for t in self.inputs)
+        refusal = f"function {self.name or ''} takes {len(self.inputs)} inputs ({names}), got {len(inputs)}"
+        if len(inputs) > len(self.inputs):
+            raise ValueError(refusal)
+        try:
+            return self([*inputs, *(None for _ in self.inputs[len(inputs) :])])
+        except ValueError as error:
+            if "is needed but not fed" not in str(error):
+                raise
+            raise ValueError(f"{refusal}: {error}") from None
 
     def _evaluated(self, values: list[Any]) -> None:
         """Replaces symbolic tensors among the values by what they are now, computed together."""
@@ -116,7 +121,8 @@ class Function:
 
         Arguments:
             inputs: list of arrays, numbers, SciPy sparse matrices or symbolic tensors (evaluated), one per input;
-                None leaves an input at its default; so does leaving out the last ones.
+                None leaves an input at its default.  The last ones may be left out when they have a default or
+                nothing reads them.
 
         Returns:
             List of NumPy arrays, NumPy scalars for outputs without axes.
@@ -128,7 +134,7 @@ class Function:
         if not isinstance(inputs, (list, tuple)):
             raise TypeError(f"`inputs` should be a list or tuple, got {type(inputs).__name__}")
         if len(inputs) != len(self.inputs):
-            inputs = self._completed(inputs)
+            return self._short(inputs)
         given = tuple([i for i in self._fed if inputs[i] is not None])
         values = [inputs[i] for i in given]
         for i, value in enumerate(values):

@@ -35,11 +35,12 @@ def test_in_test_phase():
     assert (f([0]), f([1])) == ([1], [2])
 
 
-def test_learning_phase_may_be_left_out_of_the_values():
+def test_learning_phase_and_inputs_nothing_reads_may_be_left_out_of_the_values():
     x = K.placeholder((None,))
     f = K.function([x, K.learning_phase()], [K.in_train_phase(x * 2, x)])
     assert f([[5.0]])[0] == f([[5.0], 0])[0] == 5 and f([[5.0], 1])[0] == 10
-    with pytest.raises(ValueError, match="takes 2 inputs"):
+    assert K.function([x, K.placeholder(()), K.placeholder((3,))], [x + 1])([[1.0], 2.0])[0] == 2
+    with pytest.raises(ValueError, match="takes 2 inputs.*got 0.*needed but not fed"):
         f([])
 
 
