@@ -18,7 +18,7 @@ class _State:
         self.device: str | None = None
         self.nodes = 0
         self.found: WeakValueDictionary[str, Any] = WeakValueDictionary()
-        self.dependencies: Callable[[Any], Any] | None = None
+        self.hook: Callable[[Any, Any], Any] | None = None
 
 
 _state = _State()
@@ -77,6 +77,17 @@ def name_scope(name: str) -> Iterator[str]:
         _state.prefix = before
 
 
+@contextmanager
+def reopened(prefix: str) -> Iterator[str]:
+    """Put exactly `prefix` before the names made inside, whatever scopes are open."""
+    before = _state.prefix
+    _state.prefix = prefix
+    try:
+        yield prefix
+    finally:
+        _state.prefix = before
+
+
 def current_device() -> str | None:
     """Name of the innermost open device scope."""
     return _state.device
@@ -93,25 +104,25 @@ def device_scope(name: str | None) -> Iterator[None]:
         _state.device = before
 
 
-def dependencies() -> Callable[[Any], Any] | None:
-    """What stands between new operations and their inputs: None outside `depending`."""
-    return _state.dependencies
+def hook() -> Callable[[Any, Any], Any] | None:
+    """What changes operations and their inputs before they are applied: None unless a scope asks for it."""
+    return _state.hook
 
 
-def after_dependencies(inputs: Any) -> Any:
-    """The inputs of a new operation as tensors that are computed after what the open scope waits for."""
-    change = _state.dependencies
+def through_hook(op: Any, inputs: Any) -> Any:
+    """An operation and its inputs as the open scopes want them."""
+    change = _state.hook
     assert change is not None
-    with depending(None):
-        return change(inputs)
+    with hooked(None):
+        return change(op, inputs)
 
 
 @contextmanager
-def depending(change: Callable[[Any], Any] | None) -> Iterator[None]:
-    """Pass the inputs of every operation made inside through `change`."""
-    before = _state.dependencies
-    _state.dependencies = change
+def hooked(change: Callable[[Any, Any], Any] | None) -> Iterator[None]:
+    """Pass every operation made inside, with its inputs, through `change`; None: through nothing."""
+    before = _state.hook
+    _state.hook = change
     try:
         yield
     finally:
-        _state.dependencies = before
+        _state.hook = before

@@ -347,8 +347,8 @@ def as_tensor(value: Any, dtype: Any = None) -> Tensor:
 
 def apply(op: Op, *inputs: Tensor) -> Any:
     """Apply an operation to tensors; returns a tensor, or a tuple where the shape rule gives several specs."""
-    if scope.dependencies() is not None:
-        inputs = scope.after_dependencies(inputs)
+    if scope.hook() is not None:
+        op, inputs = scope.through_hook(op, inputs)
     ins = [t.spec() for t in inputs]
     node = Node(op, inputs)
     partials = [t.partial for t in inputs]

@@ -16,7 +16,7 @@ from .operands import as_bools
 if TYPE_CHECKING:
     from ..graph.tensor import Node
 
-__all__ = ["after", "check", "py_function"]
+__all__ = ["after", "check", "py_function", "with_gradient"]
 
 
 class After(Op):
@@ -125,3 +125,42 @@ def py_function(function: Callable[..., Any], inputs: Sequence[Any], dtypes: Seq
     """
     op = PyFunction(function, tuple(as_dtype(d) for d in dtypes))
     return list(apply(op, *map(as_tensor, inputs)))
+
+
+class WithGradient(Op):
+    """Input 0; its gradient with respect to the other inputs is what a function says."""
+
+    name = "with_gradient"
+
+    def __init__(self, rule: Callable[[Tensor], Sequence[Tensor | None]]) -> None:
+        self.rule = rule
+
+    def infer(self, ins: Sequence[Spec], values: Sequence[Partial]) -> Spec:
+        return ins[0]
+
+    def grad(self, node: Node, dys: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+        assert dys[0] is not None
+        found = list(self.rule(dys[0]))
+        if len(found) != len(node.inputs) - 1:
+            raise ValueError(f"{node.name}: {len(found)} gradients for {len(node.inputs) - 1} tensors")
+        return [None, *found]
+
+    def simplify(self, lowering: Any, ins: list[Any]) -> Any:
+        return ins[0]
+
+    def bind(self, b: Binding) -> Sequence[Thunk]:
+        return [partial(b.xp.copyto, b.outs[0], b.ins[0])]
+
+
+def with_gradient(y: Tensor, inputs: Sequence[Tensor], rule: Callable[[Tensor], Sequence[Tensor | None]]) -> Tensor:
+    """`y`, with a gradient of the caller's own.
+
+    Arguments:
+        y: tensor computed from `inputs`.
+        inputs: tensors.
+        rule: function from the gradient of `y` to those of `inputs`.
+
+    Returns:
+        Tensor.
+    """
+    return apply(WithGradient(rule), y, *inputs)  # type: ignore[no-any-return]

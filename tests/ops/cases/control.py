@@ -26,6 +26,13 @@ CASES = [
         no_grad=True,
     ),
     Case("after", lambda x, y: ops.after(x, [y]), [normal(2, 2), normal(3)], lambda x, y: np.array(x), wrt=[0]),
+    Case(
+        "with_gradient",
+        lambda x: ops.with_gradient(ops.stop_gradient(x * x), [x], lambda dy: [dy * x * 2]),
+        [normal(2, 2)],
+        lambda x: x * x,
+        second=True,
+    ),
     Case("check", lambda x: ops.check(x < 9, "too large", [x]), [normal(2, 2)], lambda x: x < 9, no_grad=True),
     Case(
         "py_function",

@@ -235,6 +235,16 @@ SORTING = [
         lambda x, m: x[m],
         second=True,
     ),
+    Case(
+        "non_max_suppression",
+        lambda b, s: ops.non_max_suppression(b, s, 3, 0.4),
+        [
+            floats([[0, 0, 2, 2], [0, 0, 2, 1.9], [1, 1, 0, 0], [5, 5, 6, 6], [0, 1.2, 2, 3.2], [9, 9, 9, 9]]),
+            floats([0.5, 0.9, 0.3, 0.2, 0.95, 0.1]),
+        ],
+        lambda b, s: np.array([4, 1, 2]),
+        no_grad=True,
+    ),
     Case("nonzero", ops.nonzero, [bools(3, 4)], lambda m: np.argwhere(m), no_grad=True),
     Case("nonzero/vector", ops.nonzero, [ints(6, lo=0, hi=2)], lambda m: np.argwhere(m != 0), no_grad=True),
     Case(
