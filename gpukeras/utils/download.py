@@ -110,7 +110,7 @@ def _is_valid(path, file_hash, algorithm, silent=False):
 
 def _download(origin, target, file_hash, algorithm, alone):
     """Fetches a file to `target`, by way of a partial file beside it."""
-    print(f"Downloading data from {origin}")
+    print(f"Downloading data from {origin}", flush=True)
     # Where processes cannot lock each other out, each has a partial file of its own, which no other goes on with.
     part = target + ".part" if alone else f"{target}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part"
     try:

@@ -53,7 +53,7 @@ def _locked(path):
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                print(f"Waiting for another process that works on {path.removesuffix('.lock')}")
+                print(f"Waiting for another process that works on {path.removesuffix('.lock')}", flush=True)
                 fcntl.flock(handle, fcntl.LOCK_EX)
             if _is_file(handle, path):
                 return handle

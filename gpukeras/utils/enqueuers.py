@@ -76,6 +76,16 @@ class Sequence:
             yield self[index]
 
 
+class _Results(dict):
+    """Finished batches by ticket; `enqueuer.queue` answers what programs ask a queue."""
+
+    def qsize(self):
+        return len(self)
+
+    def empty(self):
+        return not self
+
+
 class SequenceEnqueuer:
     """Base class: workers fill a queue of batches that `get` reads.
 
@@ -126,7 +136,7 @@ class SequenceEnqueuer:
         self.workers = max(1, workers)
         self._capacity = max(1, max_queue_size)
         self._changed = threading.Condition()
-        self._results = self.queue = {}  # ticket -> (True, batch) or (False, exception)
+        self._results = self.queue = _Results()  # ticket -> (True, batch) or (False, exception)
         self._issued = 0  # tickets drawn by workers
         self._taken = 0  # tickets whose batch the consumer has
         self._begin()

@@ -311,6 +311,16 @@ class TestOrdered:
             assert not enqueuer.is_running()
             enqueuer.stop()
 
+    def test_how_many_are_ready(self):
+        enqueuer = OrderedEnqueuer(Batches())
+        enqueuer.start(1, 3)
+        deadline = time.monotonic() + 10
+        while enqueuer.queue.qsize() < 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert enqueuer.queue.qsize() == 3 and not enqueuer.queue.empty()
+        enqueuer.stop()
+        assert enqueuer.queue.empty()
+
     def test_not_started(self):
         with pytest.raises(RuntimeError, match="call start\\(\\) first"):
             next(OrderedEnqueuer(Batches()).get())

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import time
 import zipfile
 
@@ -177,7 +178,6 @@ class TestTransfer:
 
     def test_no_answer_of_its_kind(self, tmp_path):
         import socket
-        import threading
 
         with socket.create_server(("127.0.0.1", 0)) as listening:
 
@@ -269,6 +269,17 @@ class TestProcesses:
         assert os.listdir(tmp_path / "datasets") == ["a.txt"]
         assert server.requests == [("a", None)]
         assert sum("Waiting for another process" in out for out in outputs) >= 1
+
+    def test_one_of_several_threads_downloads(self, server, tmp_path):
+        server.pause = 0.05
+        arguments = dict(fname="a.txt", origin=server.url + "a", cache_dir=tmp_path, file_hash=SHA)
+        threads = [threading.Thread(target=get_file, kwargs=arguments) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert server.requests == [("a", None)]
+        assert os.listdir(tmp_path / "datasets") == ["a.txt"]
 
     def test_a_killed_download_is_continued_by_whoever_waits(self, server, tmp_path):
         server.files["a"] = CONTENT * 5
