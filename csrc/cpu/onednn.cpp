@@ -1,7 +1,6 @@
 #include "onednn.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 namespace gpukeras::cpu {
 namespace {
@@ -37,26 +36,14 @@ dnnl::engine& engine() {
     return cpu;
 }
 
-bool find_post_op(const std::string& name, PostOp& out) {
-    using dnnl::algorithm;
-    static const std::unordered_map<std::string, PostOp> known = {
-        {"relu", {algorithm::eltwise_relu, 0, 0}},
-        {"sigmoid", {algorithm::eltwise_logistic, 0, 0}},
-        {"tanh", {algorithm::eltwise_tanh, 0, 0}},
-        {"hard_sigmoid", {algorithm::eltwise_hardsigmoid, 0.2f, 0.5f}},
-    };
-    const auto found = known.find(name);
-    if (found == known.end()) return false;
-    out = found->second;
-    return true;
-}
-
-dnnl::primitive_attr attributes(const std::vector<PostOp>& post_ops) {
+dnnl::primitive_attr attributes(bool relu) {
     dnnl::primitive_attr attr;
     attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    dnnl::post_ops ops;
-    for (const PostOp& op : post_ops) ops.append_eltwise(op.algorithm, op.alpha, op.beta);
-    attr.set_post_ops(ops);
+    if (relu) {
+        dnnl::post_ops ops;
+        ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
+        attr.set_post_ops(ops);
+    }
     return attr;
 }
 
@@ -89,7 +76,7 @@ Operand Primitive::before(const Operand& to, const dnnl::memory::desc& wanted) {
 
 void Primitive::finish(const Operand& from, const Operand& to) {
     if (from.desc == to.desc && from.is_scratch == to.is_scratch && from.place == to.place) return;
-    const auto desc = dnnl::reorder::primitive_desc(engine(), from.desc, engine(), to.desc, attributes({}));
+    const auto desc = dnnl::reorder::primitive_desc(engine(), from.desc, engine(), to.desc, attributes());
     add(desc, dnnl::reorder(desc), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
 }
 
@@ -113,8 +100,8 @@ std::shared_ptr<Task> Primitive::bind(const std::vector<void*>& data, void* scra
 }
 
 std::shared_ptr<Primitive> matmul(const Layout& a, const Layout& b, const Layout* bias, const Layout& out,
-                                  const std::vector<PostOp>& post_ops) {
-    const auto attr = attributes(post_ops);
+                                  bool relu) {
+    const auto attr = attributes(relu);
     const dnnl::memory::desc bias_desc = bias == nullptr ? dnnl::memory::desc() : bias->desc();
     const auto desc = dnnl::matmul::primitive_desc(engine(), a.desc(), b.desc(), bias_desc, out.desc(), attr);
     auto made = std::make_shared<Primitive>();
@@ -143,10 +130,9 @@ dnnl::memory::desc channels_last(const Layout& layout) {
 }  // namespace
 
 std::shared_ptr<Primitive> convolution(Pass pass, const Layout& x, const Layout& w, const Layout* bias,
-                                       const Layout& y, const Windows& windows,
-                                       const std::vector<PostOp>& post_ops) {
+                                       const Layout& y, const Windows& windows, bool relu) {
     using dnnl::algorithm;
-    const auto attr = attributes(post_ops);
+    const auto attr = attributes(relu);
     const auto xd = channels_last(x), yd = channels_last(y), wd = any(w);
     const dnnl::memory::desc bias_desc = bias == nullptr ? dnnl::memory::desc() : bias->desc();
     const auto kind =

@@ -20,19 +20,11 @@ struct Layout {
     dnnl::memory::desc desc() const { return {shape, type, strides}; }
 };
 
-// An elementwise function applied to a primitive's result while it is still in registers.
-struct PostOp {
-    dnnl::algorithm algorithm;
-    float alpha = 0, beta = 0;
-};
-
-// The function a layer's activation is, by its name here (relu, sigmoid, tanh, ...); false where oneDNN has
-// none.
-bool find_post_op(const std::string& name, PostOp& out);
-
 dnnl::engine& engine();
 
-dnnl::primitive_attr attributes(const std::vector<PostOp>& post_ops);
+// Scratch memory comes from the caller. `relu`: the result passes through it while it is still in registers;
+// other activations are left to our own kernels, which round as NumPy does.
+dnnl::primitive_attr attributes(bool relu = false);
 
 // An array of a primitive: one that `Primitive::bind` is given, or a stretch of the scratch memory.
 struct Operand {
@@ -87,10 +79,10 @@ class Primitive {
     std::string name_;
 };
 
-// out = a b + bias, then the post-ops. `bias` may be null. Matrices in the last two axes; earlier axes of
-// size one repeat.
+// out = a b + bias, then relu where asked for. `bias` may be null. Matrices in the last two axes; earlier
+// axes of size one repeat.
 std::shared_ptr<Primitive> matmul(const Layout& a, const Layout& b, const Layout* bias, const Layout& out,
-                                  const std::vector<PostOp>& post_ops);
+                                  bool relu);
 
 // Sizes of a convolution or pooling, per spatial axis.
 struct Windows {
@@ -101,9 +93,8 @@ enum class Pass { forward, data, weights };
 
 // The three contractions of x (N, C, spatial), w (F, C, spatial), or (G, F, C, spatial) with groups, and y
 // (N, F, spatial): the arrays of `bind` are x, w, bias, y whichever of them is written. `bias` may be null,
-// and `post_ops` are for the forward pass.
+// and `relu` is for the forward pass.
 std::shared_ptr<Primitive> convolution(Pass pass, const Layout& x, const Layout& w, const Layout* bias,
-                                       const Layout& y, const Windows& windows,
-                                       const std::vector<PostOp>& post_ops);
+                                       const Layout& y, const Windows& windows, bool relu);
 
 }  // namespace gpukeras::cpu

@@ -17,13 +17,24 @@ struct LstmState {
     float act_c;  // activation of c, kept for the backward pass
 };
 
+// The new cell state, from activated gates.
+GPUKERAS_HD float lstm_state(const LstmGates& gates, float c_before) {
+    return gates.f * c_before + gates.i * gates.g;
+}
+
+// Gradients of the activated gates, from that of the output and the whole one of the cell state.
+GPUKERAS_HD LstmGates lstm_gate_gradients(const LstmGates& gates, float c_before, float act_c, float dh,
+                                          float dc) {
+    return {dc * gates.g, dc * c_before, dc * gates.i, dh * act_c};
+}
+
 // S. Hochreiter, J. Schmidhuber, "Long Short-Term Memory", 1997; gates in Keras' order.
 template <typename A, typename R>
 struct LstmCell {
     // `z` holds the sums of both products and the bias, and is turned into the gates.
     GPUKERAS_HD_MEMBER LstmState forward(LstmGates& z, float c_before) {
         z = {R::value(z.i), R::value(z.f), A::value(z.g), R::value(z.o)};
-        const float c = z.f * c_before + z.i * z.g;
+        const float c = lstm_state(z, c_before);
         const float act_c = A::value(c);
         return {z.o * act_c, c, act_c};
     }
@@ -32,10 +43,10 @@ struct LstmCell {
     GPUKERAS_HD_MEMBER LstmGates backward(const LstmGates& gates, float c_before, float act_c, float dh,
                                           float& dc) {
         dc += dh * gates.o * A::slope(act_c);
-        const LstmGates dz = {dc * gates.g * R::slope(gates.i), dc * c_before * R::slope(gates.f),
-                              dc * gates.i * A::slope(gates.g), dh * act_c * R::slope(gates.o)};
+        const LstmGates d = lstm_gate_gradients(gates, c_before, act_c, dh, dc);
         dc *= gates.f;
-        return dz;
+        return {d.i * R::slope(gates.i), d.f * R::slope(gates.f), d.g * A::slope(gates.g),
+                d.o * R::slope(gates.o)};
     }
 };
 
@@ -49,6 +60,11 @@ struct GruGradient {
     float direct;  // what reaches the state before past all products
 };
 
+// The new state, from activated gates: h z + (1 - z) g.
+GPUKERAS_HD float gru_state_of(const GruGates& gates, float h_before) {
+    return gates.g + gates.z * (h_before - gates.g);
+}
+
 // K. Cho and others, "Learning Phrase Representations using RNN Encoder-Decoder", 2014, with the reset gate
 // applied after the product, as cuDNN has it.
 template <typename A, typename R>
@@ -58,7 +74,7 @@ struct GruCell {
         const float z = R::value(x.z + u.z);
         const float r = R::value(x.r + u.r);
         x = {z, r, A::value(x.g + r * u.g)};
-        return x.g + z * (h_before - x.g);
+        return gru_state_of(x, h_before);
     }
 
     // `u_g` is the last gate's product of the state.

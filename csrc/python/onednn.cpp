@@ -15,7 +15,6 @@ namespace gpukeras {
 namespace {
 
 using cpu::Layout;
-using cpu::PostOp;
 using cpu::Primitive;
 
 // A layout from an array, whose memory is not looked at.
@@ -26,16 +25,6 @@ Layout layout(const py::array& array) {
         out.strides.push_back(array.strides(i) / array.itemsize());
     }
     if (!py::isinstance<py::array_t<float>>(array)) throw std::invalid_argument("oneDNN: expected float32");
-    return out;
-}
-
-std::vector<PostOp> post_ops(const std::vector<std::string>& names) {
-    std::vector<PostOp> out;
-    for (const std::string& name : names) {
-        PostOp op{};
-        if (!cpu::find_post_op(name, op)) throw std::invalid_argument("oneDNN: no post-op '" + name + "'");
-        out.push_back(op);
-    }
     return out;
 }
 
@@ -71,22 +60,16 @@ void bind_onednn(py::module_& m) {
                 return made;
             },
             py::arg("scratch"), "The task that runs this primitive on these arrays.");
-    m.def("has_post_op", [](const std::string& name) {
-        PostOp op{};
-        return cpu::find_post_op(name, op);
-    });
     m.def(
         "matmul",
-        [](const py::array& a, const py::array& b, const py::object& bias, const py::array& out,
-           const std::vector<std::string>& names) {
+        [](const py::array& a, const py::array& b, const py::object& bias, const py::array& out, bool relu) {
             const Layout la = layout(a), lb = layout(b), lo = layout(out);
-            if (bias.is_none()) return cpu::matmul(la, lb, nullptr, lo, post_ops(names));
+            if (bias.is_none()) return cpu::matmul(la, lb, nullptr, lo, relu);
             const Layout lbias = layout(py::cast<py::array>(bias));
-            return cpu::matmul(la, lb, &lbias, lo, post_ops(names));
+            return cpu::matmul(la, lb, &lbias, lo, relu);
         },
-        py::arg("a"), py::arg("b"), py::arg("bias"), py::arg("out"),
-        py::arg("post_ops") = std::vector<std::string>{},
-        "Matrix product of the last two axes, plus bias, through activations, as a primitive.");
+        py::arg("a"), py::arg("b"), py::arg("bias"), py::arg("out"), py::arg("relu") = false,
+        "Matrix product of the last two axes, plus bias, through relu, as a primitive.");
     py::enum_<cpu::Pass>(m, "Pass", "Which array of a convolution is computed from the others.")
         .value("forward", cpu::Pass::forward)
         .value("data", cpu::Pass::data)
@@ -95,17 +78,15 @@ void bind_onednn(py::module_& m) {
     m.def(
         "convolution",
         [](cpu::Pass pass, const py::array& x, const py::array& w, const py::object& bias, const py::array& y,
-           const Ints& strides, const Ints& dilation, const Ints& before, const Ints& after,
-           const std::vector<std::string>& names) {
+           const Ints& strides, const Ints& dilation, const Ints& before, const Ints& after, bool relu) {
             const Layout lx = layout(x), lw = layout(w), ly = layout(y);
             const cpu::Windows windows{strides, dilation, before, after};
-            if (bias.is_none()) return cpu::convolution(pass, lx, lw, nullptr, ly, windows, post_ops(names));
+            if (bias.is_none()) return cpu::convolution(pass, lx, lw, nullptr, ly, windows, relu);
             const Layout lbias = layout(py::cast<py::array>(bias));
-            return cpu::convolution(pass, lx, lw, &lbias, ly, windows, post_ops(names));
+            return cpu::convolution(pass, lx, lw, &lbias, ly, windows, relu);
         },
         py::arg("pass_"), py::arg("x"), py::arg("w"), py::arg("bias"), py::arg("y"), py::arg("strides"),
-        py::arg("dilation"), py::arg("before"), py::arg("after"),
-        py::arg("post_ops") = std::vector<std::string>{},
+        py::arg("dilation"), py::arg("before"), py::arg("after"), py::arg("relu") = false,
         "A convolution's output, the gradient of its input, or that of its kernel, as a primitive.");
 }
 

@@ -10,10 +10,10 @@ from ..kernels import find
 from ..kernels.epilogue import Epilogue
 from ..ops.conv import Conv
 from ..ops.linalg import MatMul
+from ..ops.pointwise import Elementwise
 from .value import Step, Value
 
 BASES: tuple[type[Op], ...] = (MatMul, Conv)
-ACTIVATIONS = ("relu", "sigmoid", "tanh", "hard_sigmoid")
 
 
 def join_epilogues(steps: list[Step], needed: set[Value], engine: str) -> list[Step]:
@@ -60,7 +60,7 @@ def _chain(step: Step, readers: dict[Value, list[Step]], needed: set[Value]) -> 
         chain.append(after)
         out = after.outs[0]
         after = _only_reader(out, readers, needed)
-    if after is not None and after.op.name in ACTIVATIONS and after.ins[0] is out:
+    if after is not None and len(after.ins) == 1 and isinstance(after.op, Elementwise) and not after.op.params:
         chain.append(after)
     return chain
 

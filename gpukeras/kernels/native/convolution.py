@@ -29,7 +29,7 @@ def _kernel_view(w: Any, groups: int) -> Any:
     return shared.transpose(n + 1, n + 2, n, *range(n))
 
 
-def _convolution(op: Any, which: str, x: Any, w: Any, bias: Any, y: Any, post_ops: list[str]) -> Kernel | None:
+def _convolution(op: Any, which: str, x: Any, w: Any, bias: Any, y: Any, relu: bool) -> Kernel | None:
     module = extension()
     if module is None or not is_float32(x, w, bias, y) or not w.flags.c_contiguous:
         return None
@@ -45,7 +45,7 @@ def _convolution(op: Any, which: str, x: Any, w: Any, bias: Any, y: Any, post_op
     return primitive_kernel(
         lambda: module.convolution(
             getattr(module.Pass, which), _channels_second(x), _kernel_view(w, op.groups), bias, _channels_second(y),
-            op.strides, [d - 1 for d in op.dilation], before, after, post_ops,
+            op.strides, [d - 1 for d in op.dilation], before, after, relu,
         ),
         arrays,
     )  # fmt: skip
@@ -57,11 +57,13 @@ def convolution(op: Any, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kern
     which = {Conv: "forward", ConvTranspose: "data", ConvWeight: "weights"}[type(op)]
     tensors = [ins[0], ins[1], outs[0]]
     x, w, y = (tensors[i] for i in op.places)
-    return _convolution(op, which, x, w, None, y, [])
+    return _convolution(op, which, x, w, None, y, False)
 
 
 @epilogue(Conv)
 def convolution_epilogue(op: Epilogue, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel | None:
     """Convolution, bias and activation in one."""
+    if op.activation not in ("", "relu"):
+        return None
     bias = ins[op.arity] if op.bias else None
-    return _convolution(op.op, "forward", ins[0], ins[1], bias, outs[0], [op.activation] if op.activation else [])
+    return _convolution(op.op, "forward", ins[0], ins[1], bias, outs[0], op.activation == "relu")

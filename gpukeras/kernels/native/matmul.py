@@ -36,7 +36,7 @@ def _is_matrix(x: np.ndarray) -> bool:
     return all(s > 0 for s, d in zip(x.strides[:-2], x.shape[:-2], strict=True) if d > 1)
 
 
-def _matmul(op: MatMul, a: Any, b: Any, bias: Any, out: Any, post_ops: list[str]) -> Kernel | None:
+def _matmul(op: MatMul, a: Any, b: Any, bias: Any, out: Any, relu: bool) -> Kernel | None:
     module = extension()
     if module is None or not is_float32(a, b, bias, out):
         return None
@@ -52,18 +52,20 @@ def _matmul(op: MatMul, a: Any, b: Any, bias: Any, out: Any, post_ops: list[str]
         first, second = _operands(op, binding.ins[0], binding.ins[1], binding.outs[0])[:2]
         return [first, second, *binding.ins[2:], *binding.outs]
 
-    return primitive_kernel(lambda: module.matmul(x, w, row, y, post_ops), arrays)
+    return primitive_kernel(lambda: module.matmul(x, w, row, y, relu), arrays)
 
 
 @kernel("native", MatMul)
 def matmul(op: MatMul, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel | None:
     """Matrix product."""
-    return _matmul(op, ins[0], ins[1], None, outs[0], [])
+    return _matmul(op, ins[0], ins[1], None, outs[0], False)
 
 
 @epilogue(MatMul)
 def matmul_epilogue(op: Epilogue, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel | None:
     """Matrix product, bias and activation in one."""
+    if op.activation not in ("", "relu"):
+        return None
     inner: MatMul = op.op  # type: ignore[assignment]
     bias = ins[2] if op.bias else None
-    return _matmul(inner, ins[0], ins[1], bias, outs[0], [op.activation] if op.activation else [])
+    return _matmul(inner, ins[0], ins[1], bias, outs[0], op.activation == "relu")
