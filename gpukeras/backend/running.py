@@ -289,7 +289,7 @@ class Session:
         try:
             yield self
         finally:
-            _State.sessions.remove(self)
+            end_default_session(self)
 
     def __enter__(self) -> Session:
         self._open.append(self.as_default())
@@ -306,11 +306,19 @@ def default_session() -> Session | None:
 
 
 def set_default_session(session: Session | None) -> None:
-    """Makes a session the default until another one is (an interactive session), or ends all defaults."""
+    """Makes a session the default until it is closed (an interactive session); None ends all defaults."""
     if session is None:
         _State.sessions.clear()
     else:
         _State.sessions.append(session)
+
+
+def end_default_session(session: Session) -> None:
+    """Ends what `set_default_session` or a with statement began, once."""
+    if session in _State.sessions:
+        _State.sessions.reverse()
+        _State.sessions.remove(session)
+        _State.sessions.reverse()
 
 
 def current_session(session: Any = None) -> Any:

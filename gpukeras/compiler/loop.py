@@ -81,14 +81,14 @@ def find_counter(condition: Tensor, states: Sequence[Tensor], after: Sequence[Te
     if node is None or node.op.name not in ("less", "less_equal", "greater", "greater_equal"):
         return None
     count, limit = node.inputs if node.op.name.startswith("less") else node.inputs[::-1]
-    count = _uncast(count)
+    count = uncast(count)
     place = next((i for i, s in enumerate(states) if s is count), None)
     if place is None or not count.dtype.is_integer or _depends(limit, states):
         return None
     new = after[place].node
     if new is None or new.op.name != "add":
         return None
-    steps = [t for t in new.inputs if _uncast(t) is not count]
+    steps = [t for t in new.inputs if uncast(t) is not count]
     if len(steps) != 1 or not isinstance(steps[0], Constant) or steps[0].value.size != 1:
         return None
     step = int(steps[0].value.item())
@@ -96,7 +96,8 @@ def find_counter(condition: Tensor, states: Sequence[Tensor], after: Sequence[Te
     return Counter(place, step, limit + 1 if "equal" in node.op.name else limit) if step > 0 else None
 
 
-def _uncast(t: Tensor) -> Tensor:
+def uncast(t: Tensor) -> Tensor:
+    """What `t` is a conversion or copy of."""
     while t.node is not None and t.node.op.name in ("cast", "identity"):
         t = t.node.inputs[0]
     return t

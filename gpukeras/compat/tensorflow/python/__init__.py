@@ -1,0 +1,1 @@
+"""`tensorflow.python`: the few inner modules that programs import."""
