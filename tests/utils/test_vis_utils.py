@@ -2,6 +2,8 @@
 
 import shutil
 import sys
+import types
+import xml.dom.minidom
 
 import numpy as np
 import pytest
@@ -175,13 +177,20 @@ def test_real_pydot_without_graphviz(tmp_path, monkeypatch):
 
 
 def test_in_notebooks(graphviz, tmp_path, monkeypatch):
-    display = pytest.importorskip("IPython.display")
-    picture = display.SVG(vis_utils.model_to_dot(nested()).create(prog="dot", format="svg"))
-    for label in ("each(inner): TimeDistributed(Sequential)", "{last}: Sequential"):
-        assert label in picture.data
-    monkeypatch.setitem(sys.modules, "ipykernel", sys)
-    assert utils.plot_model(diamond(), str(tmp_path / "m.svg")).data.startswith("<svg")
-    assert utils.plot_model(diamond(), str(tmp_path / "m.png")).data.startswith(b"\x89PNG")
+    picture = vis_utils.model_to_dot(nested()).create(prog="dot", format="svg").decode("utf-8")
+    # What IPython.display.SVG takes.
+    root = xml.dom.minidom.parseString(picture).documentElement
+    assert root.tagName == "svg"
+    told = {node.firstChild.data for node in root.getElementsByTagName("text")}
+    assert {"each(inner): TimeDistributed(Sequential)", "{last}: Sequential"} <= told
+    for name in ("ipykernel", "IPython"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    sys.modules["IPython"].display = types.SimpleNamespace(
+        SVG=lambda filename: ("svg", filename), Image=lambda filename: ("image", filename)
+    )
+    for ending, kind in (("svg", "svg"), ("png", "image"), ("jpg", "image")):
+        path = str(tmp_path / ("m." + ending))
+        assert utils.plot_model(diamond(), path) == (kind, path)
     assert utils.plot_model(diamond(), str(tmp_path / "m.pdf")) is None
 
 
