@@ -16,6 +16,7 @@ from . import errors, nn, math, linalg, random, image, losses, train, sparse, de
 from . import initializers, layers, app, flags, compat
 
 # isort: on
+from ...backend.running import Graph, Operation, Session
 from ...graph.dtype import DType, as_dtype
 from ...graph.tensor import Tensor
 from ._known import NAMES as _KNOWN

@@ -286,4 +286,4 @@ def pool(
 
 NAMES = [
     n for n, v in list(globals().items()) if callable(v) and getattr(v, "__module__", "") == __name__ and n[0] != "_"
-]  # noqa: E501
+]

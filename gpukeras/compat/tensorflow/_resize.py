@@ -227,4 +227,4 @@ def crop_and_resize(
 
 NAMES = [
     n for n, v in list(globals().items()) if callable(v) and getattr(v, "__module__", "") == __name__ and n[0] != "_"
-]  # noqa: E501
+]

@@ -224,4 +224,4 @@ def get_logger() -> Any:
 
 NAMES = [
     n for n, v in list(globals().items()) if callable(v) and getattr(v, "__module__", "") == __name__ and n[0] != "_"
-] + ["Graph", "Session", "Operation"]
+]

@@ -11,7 +11,8 @@ _SAME = (
 #: Names that `tf` has under others.
 _OTHER = {
     "band_part": "matrix_band_part", "det": "matrix_determinant", "diag": "matrix_diag",
-    "diag_part": "matrix_diag_part", "eigh": "self_adjoint_eig", "eigvalsh": "self_adjoint_eigvals", "inv": "matrix_inverse",
+    "diag_part": "matrix_diag_part", "eigh": "self_adjoint_eig", "eigvalsh": "self_adjoint_eigvals",
+    "inv": "matrix_inverse",
     "set_diag": "matrix_set_diag", "solve": "matrix_solve", "tensor_diag": "diag", "tensor_diag_part": "diag_part",
     "transpose": "matrix_transpose", "adjoint": "matrix_transpose", "triangular_solve": "matrix_triangular_solve",
 }  # fmt: skip
