@@ -90,6 +90,69 @@ GPUKERAS_HD float log1p_unit(float u) {
     return log_normal_range(w) + (u - (w - 1.0f)) / w;
 }
 
+// Natural logarithm; -infinity for 0, NaN for negative numbers and NaN.
+GPUKERAS_HD float log_float(float x) {
+    const bool denormal = x < 1.17549435e-38f;
+    const float y = log_normal_range(denormal ? x * 8388608.0f : x) - (denormal ? 15.9423851f : 0.0f);
+    const float top = x > 3.40282347e38f ? x : y;
+    const float bottom = x == 0.0f ? -bits_to_float(0x7f800000u) : top;
+    return x >= 0.0f ? bottom : bits_to_float(0x7fc00000u);
+}
+
+// log(1 + x), accurate near 0.
+GPUKERAS_HD float log1p_float(float x) {
+    const float w = 1.0f + x;
+    // The digits of x that 1 + x cannot hold; none are lost where x is large.
+    const float lost = (x < 1.0f ? x - (w - 1.0f) : 1.0f - (w - x)) / w;
+    const float y = log_float(w) + lost;
+    return x > 3.0e38f || w <= 0.0f ? log_float(w) : (x == 0.0f ? x : y);
+}
+
+// e^x - 1, accurate near 0.
+GPUKERAS_HD float expm1_float(float x) {
+    const float near = expm1_to_forty(x), far = exp_float(x);
+    return x > 40.0f ? far : (x == 0.0f ? x : near);
+}
+
+// Error function: W. J. Cody, "Rational Chebyshev approximations for the error function", 1969, with
+// x P(x^2) / Q(x^2) up to 0.46875 and 1 - exp(-x^2) P(x) / Q(x) above.
+GPUKERAS_HD float erf_float(float x) {
+    const float size = x < 0.0f ? -x : x;
+    const float z = size * size;
+    const float near_p = 3.20937758913846947e3f + z * (3.77485237685302021e2f + z * (1.13864154151050156e2f +
+                         z * (3.16112374387056560f + z * 1.85777706184603153e-1f)));
+    const float near_q = 2.84423683343917062e3f + z * (1.28261652607737228e3f + z * (2.44024637934444173e2f +
+                         z * (2.36012909523441209e1f + z)));
+    const float near = x * (near_p / near_q);
+    const float t = size < 6.0f ? size : 6.0f;  // beyond, 1 - erf is below half a unit in the last place
+    const float far_p = 1.23033935479799725e3f + t * (2.05107837782607147e3f + t * (1.71204761263407058e3f +
+                        t * (8.81952221241769090e2f + t * (2.98635138197400131e2f + t * (6.61191906371416295e1f +
+                        t * (8.88314979438837594f + t * (5.64188496988670089e-1f + t * 2.15311535474403846e-8f)))))));
+    const float far_q = 1.23033935480374942e3f + t * (3.43936767414372164e3f + t * (4.36261909014324716e3f +
+                        t * (3.29079923573345963e3f + t * (1.62138957456669019e3f + t * (5.37181101862009858e2f +
+                        t * (1.17693950891312499e2f + t * (1.57449261107098347e1f + t)))))));
+    const float far = 1.0f - exp_float(-t * t) * (far_p / far_q);
+    const float y = size <= 0.46875f ? near : (x < 0.0f ? -far : far);
+    return x == x ? y : x;
+}
+
+// sin (quadrant 0) and cos (quadrant 1) for |x| up to 1e8: reduced by multiples of pi / 2 in double.
+GPUKERAS_HD float sine_float(float x, int32_t quadrant) {
+    const double limited = x > 1.0e8f || x < -1.0e8f || x != x ? 0.0 : static_cast<double>(x);
+    // Adding and subtracting 1.5 * 2^52 rounds to the nearest integer.
+    const double whole = (limited * 0.63661977236758134308 + 6755399441055744.0) - 6755399441055744.0;
+    const float r = static_cast<float>(limited - whole * 1.57079632679489661923);
+    const int32_t q = static_cast<int32_t>(whole) + quadrant;
+    const float z = r * r;
+    const float s =
+        r + r * z * (-0.166666667f + z * (8.33333333e-3f + z * (-1.98412698e-4f + z * 2.75573192e-6f)));
+    const float c =
+        1.0f + z * (-0.5f +
+                    z * (4.16666667e-2f + z * (-1.38888889e-3f + z * (2.48015873e-5f - z * 2.75573192e-7f))));
+    const float y = (q & 1) != 0 ? c : s;
+    return (q & 2) != 0 ? -y : y;
+}
+
 // sin and cos of 2 pi turn, for turn in [0, 1].
 GPUKERAS_HD void sincos_turn(float turn, float* sine, float* cosine) {
     const float quarters = turn * 4.0f;

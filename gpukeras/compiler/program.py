@@ -10,10 +10,13 @@ from ..graph.dtype import as_dtype
 from ..graph.op import Spec
 from ..graph.shape import prod
 from ..graph.tensor import Tensor, Variable
+from ..kernels.fused import Fused
+from ..kernels.native.fused import opcodes
 from ..ops.elementwise import Identity
 from ..runtime.memory import ArenaPlanner
 from .blocked import Blocked, group_elementwise
 from .epilogue import join_epilogues
+from .fusion import fuse
 from .lowering import Lowering
 from .value import Step, Value
 
@@ -85,7 +88,11 @@ class Program:
                 needed.update(v.root for v in step.ins)
         live.reverse()
         kept = {v.root for v in self.outputs} | {v.root for _, v in self.commits}
-        live = group_elementwise(join_epilogues(live, kept, self.engine), kept)
+        live = join_epilogues(live, kept, self.engine)
+        if self.engine == "native" and opcodes():
+            live = fuse(live, kept, kept - {v.root for v in self.outputs})
+        else:
+            live = group_elementwise(live, kept)
         for step in live:
             for i, v in enumerate(step.outs):
                 if v not in needed and step.op.optional_outputs:
@@ -184,6 +191,10 @@ class Program:
 
 def _may_overwrite(step: Step, out: Value, source: Value) -> bool:
     """Whether `step` may write `out` over the memory of its input `source`."""
+    if isinstance(step.op, Fused):
+        if any(v is not source and v.root is source.root for v in step.ins) or source.size != out.size:
+            return False
+        return step.op.overwrites(step.outs.index(out), step.ins.index(source))
     if isinstance(step.op, Blocked):
         return step.op.overwrites(out, source)
     if step.outs[0] is not out or source.shape != out.shape:

@@ -1,0 +1,215 @@
+"""Gathers elementwise steps, and the reductions that end them, into fused loops for engines that have an evaluator.
+
+A loop passes over its arrays once, whatever number of steps it holds; loops over small arrays that do not depend on
+each other are run by one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..kernels.fused import Fused, Loop
+from .fusion_loops import Cluster, assemble
+from .fusion_pieces import SMALL, Piece, piece_of
+from .value import Step, Value
+
+MOST_PIECES = 160  # of a loop: its operands and blocks have to fit the evaluator's table
+
+
+def fuse(steps: list[Step], needed: set[Value], updated: set[Value]) -> list[Step]:
+    """The steps, with those the evaluator takes in gathered into loops.
+
+    Arguments:
+        steps: the live steps, in order.
+        needed: root values read after the last step.
+        updated: those of them that only variables want.
+    """
+    order = _Schedule(steps, needed, updated)
+    fused: list[Step] = []
+    for slot, step in enumerate([None, *order.anchors]):
+        if step is not None:
+            fused.append(step)
+        fused += _Gathering(order, slot).steps()
+    return fused
+
+
+class _Schedule:
+    """Where between the steps that stay as they are ("anchors") each piece is computed.
+
+    Slot 0 lies before the first anchor, slot j after anchor j. A piece is computed as soon as its operands are there,
+    unless it may wait for its first reader at no cost in memory.
+    """
+
+    def __init__(self, steps: list[Step], needed: set[Value], updated: set[Value]) -> None:
+        self.needed = needed
+        self.anchors: list[Step] = []
+        self.pieces: dict[Step, Piece] = {}
+        self.slot: dict[Step, int] = {}
+        self.readers: dict[Value, list[Step]] = {}
+        self.makers: dict[Value, Step] = {}
+        for step in steps:
+            self.makers.update((v, step) for v in step.outs if v is not None)
+            for root in {v.root: None for v in step.ins}:
+                self.readers.setdefault(root, []).append(step)
+        for step in steps:
+            self._place(step)
+        self.waiting = self._waiting(steps, updated)
+        for step in reversed(steps):
+            if step in self.pieces:
+                self._sink(step)
+        self.members: dict[int, list[Piece]] = {}
+        for step in steps:
+            if step in self.pieces:
+                members = self.members.setdefault(self.slot[step], [])
+                self.pieces[step].order = len(members)
+                members.append(self.pieces[step])
+
+    def _place(self, step: Step) -> None:
+        piece = piece_of(step)
+        if piece is None:
+            self.anchors.append(step)
+            self.slot[step] = len(self.anchors)
+            return
+        self.pieces[step] = piece
+        makers = [self.makers.get(v.root) for v in step.ins]
+        self.slot[step] = max((self.slot[m] for m in makers if m is not None), default=0)
+
+    def _latest(self, step: Step) -> int:
+        """Last slot in which whatever reads this step's result still gets it in time."""
+        readers = self.readers.get(step.outs[0], [])
+        return min((self.slot[r] if r in self.pieces else self.slot[r] - 1 for r in readers), default=-1)
+
+    def _last_read(self, root: Value, but: Step) -> float:
+        """When the last reader of a value runs, one step aside."""
+        if root in self.needed or root.kind != "temp":
+            return float("inf")
+        times = [self.slot[r] + (0.0 if r in self.pieces else -0.5) for r in self.readers[root] if r is not but]
+        return max(times, default=-1.0)
+
+    def _waiting(self, steps: list[Step], updated: set[Value]) -> set[Step]:
+        """Pieces on small arrays that nothing but updates of variables needs: all are made together at the end."""
+        waiting: set[Step] = set()
+        for step in reversed(steps):
+            out = step.outs[0]
+            if step in self.pieces and out.size <= SMALL and (out in updated or out not in self.needed):
+                if all(r in waiting for r in self.readers.get(out, ())):
+                    waiting.add(step)
+        return waiting
+
+    def _sink(self, step: Step) -> None:
+        here, out = self.slot[step], step.outs[0]
+        latest = self._latest(step)
+        if latest < 0 and step in self.waiting:
+            latest = len(self.anchors)
+        if latest <= here or (out in self.needed and step not in self.waiting):
+            return
+        roots = {v.root for v in step.ins}
+        small = out.size <= SMALL and all(r.size <= SMALL for r in roots)
+        makers = [m for m in map(self.makers.get, roots) if m in self.pieces and m not in self.waiting]
+        made_here = any(self.slot[m] == here for m in makers)  # type: ignore[index]
+        longer = sum(r.nbytes for r in roots if self._last_read(r, step) < latest)
+        if (not made_here or here == 0) if small else longer <= out.nbytes:
+            self.slot[step] = latest
+
+
+class _Gathering:
+    """The pieces of one slot as clusters, in phases: what is in one phase does not depend on each other."""
+
+    def __init__(self, order: _Schedule, slot: int) -> None:
+        self.order = order
+        self.home: dict[Value, Cluster] = {}  # of what is made in this slot
+        self.clusters: list[Cluster] = []
+        for piece in order.members.get(slot, ()):
+            self._add(piece)
+
+    def _add(self, piece: Piece) -> None:
+        makers = {self.home[s.value.root]: None for s in piece.sources if s.value.root in self.home}
+        joined = self._joined(piece, list(makers))
+        if joined is not None:
+            makers = {m: None for m in makers if m in self.clusters} | {joined: None}
+        chosen = self._chosen(piece, list(makers))
+        if chosen is None:
+            chosen = Cluster(max((m.phase + 1 for m in makers), default=0))
+            self.clusters.append(chosen)
+            chosen.accepts(piece)
+        chosen.add(piece)
+        chosen.after.update(m for m in makers if m is not chosen)
+        self.home[piece.out] = chosen
+
+    def _chosen(self, piece: Piece, makers: list[Cluster]) -> Cluster | None:
+        """A cluster that takes the piece in: one it shares data with, else any that is small as it is itself."""
+        fit = [
+            c
+            for c in self.clusters
+            if len(c.pieces) < MOST_PIECES and all(m is c or m.phase < c.phase for m in makers) and c.accepts(piece)
+        ]
+        for cluster in fit:
+            if cluster.shares(piece):
+                break
+        else:
+            small = [c for c in fit if piece.count <= SMALL and c.count <= SMALL]
+            if not small:
+                return None
+            cluster = small[0]
+        cluster.accepts(piece)
+        return cluster
+
+    def _joined(self, piece: Piece, makers: list[Cluster]) -> Cluster | None:
+        """The clusters that made the piece's operands as one, where they can be and it can read them there."""
+        if len(makers) < 2:
+            return None
+        last = max(makers, key=lambda c: c.phase)
+        parts = [c for c in makers if c is last or self._movable(c, last)]
+        if len(parts) < 2:
+            return None
+        pieces = sorted((p for c in parts for p in c.pieces), key=lambda p: p.order)
+        joined = Cluster(last.phase)
+        for p in [*pieces, piece]:
+            if len(joined.pieces) >= MOST_PIECES or not joined.accepts(p):
+                return None
+            joined.add(p)
+        joined = Cluster(last.phase)
+        for p in pieces:
+            joined.accepts(p)
+            joined.add(p)
+            self.home[p.out] = joined
+        joined.after = {c for part in parts for c in part.after} - set(parts)
+        self.clusters = [c for c in self.clusters if c not in parts] + [joined]
+        for c in self.clusters:
+            if c.after & set(parts):
+                c.after = (c.after - set(parts)) | {joined}
+        return joined
+
+    def _movable(self, cluster: Cluster, last: Cluster) -> bool:
+        """Whether a cluster may be done in the phase of another one, and as part of it."""
+        return all(c is last or cluster not in c.after or c.phase > last.phase for c in self.clusters)
+
+    def steps(self) -> list[Step]:
+        """A step per phase for small clusters, one for each large one."""
+        made = []
+        for phase in sorted({c.phase for c in self.clusters}):
+            here = [c for c in self.clusters if c.phase == phase]
+            small = [c for c in here if c.count <= SMALL]
+            made += [self._step(part) for part in [small, *([c] for c in here if c.count > SMALL)] if part]
+        return made
+
+    def _step(self, clusters: Sequence[Cluster]) -> Step:
+        ins: dict[Value, int] = {}
+        outs: dict[Value, int] = {}
+        for cluster in clusters:
+            for piece in cluster.pieces:
+                if self._leaves(piece.out, cluster):
+                    outs[piece.out] = len(outs)
+        loops: list[Loop] = [assemble(cluster, ins, outs) for cluster in clusters]
+        where = clusters[0].pieces[-1].step.where
+        step = Step(Fused(loops), list(ins), list(outs), where, [None] * len(ins))
+        for v in outs:
+            v.step = step
+        return step
+
+    def _leaves(self, v: Value, cluster: Cluster) -> bool:
+        """Whether something outside its loop reads a result."""
+        if v in self.order.needed:
+            return True
+        inside = {piece.step for piece in cluster.pieces}
+        return any(reader not in inside for reader in self.order.readers.get(v, ()))

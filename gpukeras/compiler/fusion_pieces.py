@@ -1,0 +1,220 @@
+"""Which steps fused loops can take in, and how each reads its operands."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..graph.op import Op
+from ..graph.shape import normalize_axis, prod
+from ..kernels.native.fused import opcodes
+from ..ops.elementwise import Cast, Identity, StopGradient
+from ..ops.pointwise import Elementwise
+from ..ops.random import DropoutMask, RandomUniform
+from ..ops.reduction import ArgMax, ArgMin, Max, Mean, Min, Sum, SumTo, concrete_axes
+from ..ops.shaping import Reshape
+from ..ops.softmax import LogSoftmax, Softmax, SoftmaxGrad
+from .value import Step, Value
+
+TYPES = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "bool": "b8"}
+LONGEST_ROW = 1 << 14  # elements; a block holds whole rows and should stay in the second-level cache
+SMALL = 1 << 14  # elements of an array whose whereabouts do not matter
+
+_FOLDS: dict[type[Op], str] = {Sum: "sum", SumTo: "sum", Mean: "mean", Max: "max", Min: "min"}
+_PLACES: dict[type[Op], str] = {ArgMax: "row_argmax", ArgMin: "row_argmin"}
+_ROWS: dict[type[Op], str] = {Softmax: "softmax", LogSoftmax: "log_softmax", SoftmaxGrad: "softmax_grad"}
+_COPIES: tuple[type[Op], ...] = (Identity, StopGradient, Reshape)
+
+
+class Source(NamedTuple):
+    """How a step reads one operand: see `kernels.fused.Read`; 'rows' is one element per row of `length`."""
+
+    value: Value
+    how: str
+    shape: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
+
+    @property
+    def same_memory(self) -> bool:
+        """Whether the operand starts where its root starts, so that a loop may know it under that name."""
+        v = self.value
+        return v.base is None or _address(v.proto) == _address(v.root.proto)
+
+
+class Piece:
+    """A step that fused loops can take in.
+
+    Attributes:
+        kind: 'map' (element by element), 'rows' (looks at rows, a result per element), 'row' (a result per row),
+            'all' (one result) or 'columns' (one per column).
+        count: elements it looks at.
+        length: elements of a row, 1 where it knows no rows.
+        order: place among the pieces of its slot.
+        opcode: of the evaluator; for 'all' and 'columns' 'kind:type' of the reduction.
+    """
+
+    __slots__ = ("step", "kind", "count", "length", "opcode", "numbers", "sources", "order")
+
+    def __init__(self, step: Step, kind: str, count: int, length: int, opcode: str) -> None:
+        self.step = step
+        self.kind = kind
+        self.count = count
+        self.length = length
+        self.opcode = opcode
+        self.numbers: tuple[float, ...] = ()
+        self.sources: list[Source] = []
+        self.order = 0
+
+    @property
+    def out(self) -> Value:
+        """The result."""
+        return self.step.outs[0]
+
+
+def _address(array: np.ndarray) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def source_of(v: Value, shape: tuple[int, ...]) -> Source:
+    """How an operand is read by something of this shape."""
+    if v.uniform is not None or v.size == 1:
+        return Source(v, "full" if prod(shape) == 1 and v.uniform is None else "scalar")
+    proto = v.proto
+    if proto.shape == shape and proto.flags.c_contiguous:
+        return Source(v, "full")
+    dims, strides = _merged(np.broadcast_to(proto, shape))
+    item = proto.itemsize
+    if strides == [item]:
+        return Source(v, "full")
+    if strides == [item, 0]:
+        return Source(v, "rows", tuple(dims), tuple(strides))
+    return Source(v, "strided", tuple(dims), tuple(strides))
+
+
+def _merged(x: np.ndarray) -> tuple[list[int], list[int]]:
+    """Shape and strides without axes of length 1, neighbours made one where memory allows."""
+    dims: list[int] = []
+    strides: list[int] = []
+    for n, stride in zip(x.shape, x.strides, strict=True):
+        if n == 1:
+            continue
+        if dims and strides[-1] == n * stride:
+            dims[-1] *= n
+            strides[-1] = stride
+        else:
+            dims.append(n)
+            strides.append(stride)
+    return dims, strides
+
+
+def piece_of(step: Step) -> Piece | None:
+    """The step as a piece of a loop, or None where the evaluator has nothing for it."""
+    if len(step.outs) != 1 or step.outs[0] is None or not step.outs[0].size or not all(v.size for v in step.ins):
+        return None
+    op = step.op
+    kind = type(op)
+    if isinstance(op, Elementwise) or kind is Cast or kind in _COPIES:
+        return _map(step)
+    if kind in _FOLDS:
+        return _fold(step)
+    if kind in _ROWS or kind in _PLACES:
+        return _rows(step)
+    if kind is DropoutMask or kind is RandomUniform:
+        return _random(step)
+    return None
+
+
+def _checked(piece: Piece) -> Piece | None:
+    return piece if piece.opcode in opcodes() else None
+
+
+def _map(step: Step) -> Piece | None:
+    op, out = step.op, step.outs[0]
+    ins = step.ins[:1] if type(op) is Reshape else step.ins
+    types = [TYPES.get(v.dtype, "") for v in ins]
+    if isinstance(op, Elementwise):
+        opcode = f"{op.row.name}:{types[-1]}"
+    elif type(op) is Cast:
+        opcode = f"cast:{types[0]}:{TYPES.get(op.dtype, '')}"
+    else:
+        opcode = f"copy:{types[0]}"
+    piece = _checked(Piece(step, "map", out.size, 1, opcode))
+    if piece is not None:
+        if isinstance(op, Elementwise):
+            piece.numbers = op.params
+        shape = ins[0].shape if type(op) is Reshape else out.shape
+        piece.sources = [source_of(v, shape) for v in ins]
+    return piece
+
+
+def _fold(step: Step) -> Piece | None:
+    op, x, out = step.op, step.ins[0], step.outs[0]
+    type_ = TYPES.get(x.dtype, "")
+    if type_ in ("", "b8") or x.dtype != out.dtype:
+        return None
+    if isinstance(op, SumTo):
+        axes = op._axes(x.shape, out.shape)
+    else:
+        axes = concrete_axes(op.axes, len(x.shape))  # type: ignore[attr-defined]
+    word = _FOLDS[type(op)]
+    kept = [i for i in range(len(x.shape)) if i not in axes and x.shape[i] != 1]
+    gone = [i for i in axes if x.shape[i] != 1]
+    if not gone:
+        return None
+    if not kept:
+        piece = Piece(step, "all", x.size, 1, f"{word}:{type_}")
+    elif max(gone) < min(kept):
+        piece = Piece(step, "columns", x.size, 1, f"{word}:{type_}")
+    else:
+        length = prod([x.shape[i] for i in gone])
+        order = None if max(kept) < min(gone) else [*kept, *gone]
+        if length > LONGEST_ROW or (order is not None and x.size > SMALL):
+            return None
+        rows = _checked(Piece(step, "row", x.size, length, f"row_{word}:{type_}"))
+        if rows is not None and order is not None:  # one axis after the other: as if it were transposed
+            ones = [i for i in range(len(x.shape)) if x.shape[i] == 1]
+            moved = x.proto.transpose([*ones, *order])
+            dims, strides = _merged(moved)
+            rows.sources = [Source(x, "strided", tuple(dims), tuple(strides))]
+            return rows
+        if rows is None:
+            return None
+        piece = rows
+    piece.sources = [source_of(x, x.shape)]
+    return piece
+
+
+def _rows(step: Step) -> Piece | None:
+    op, x = step.op, step.ins[0]
+    axis = normalize_axis(op.axis, len(x.shape))  # type: ignore[attr-defined]
+    length = x.shape[axis]
+    if prod(x.shape[axis + 1 :]) != 1 or not 2 <= length <= LONGEST_ROW:
+        return None
+    word = _ROWS.get(type(op)) or _PLACES[type(op)]
+    kind = "rows" if type(op) in _ROWS else "row"
+    piece = _checked(Piece(step, kind, x.size, length, f"{word}:{TYPES.get(x.dtype, '')}"))
+    if piece is not None:
+        piece.sources = [source_of(v, x.shape) for v in step.ins]
+    return piece
+
+
+def _random(step: Step) -> Piece | None:
+    op, out = step.op, step.outs[0]
+    piece = _checked(Piece(step, "map", out.size, 1, f"{op.name}:{TYPES.get(out.dtype, '')}"))
+    if piece is None:
+        return None
+    if isinstance(op, DropoutMask):
+        largest = float(np.finfo(str(out.dtype)).max)
+        piece.numbers = (op.bits, round(op.keep_prob * 2**op.bits) - 1, min(1 / op.keep_prob, largest))
+    elif isinstance(op, RandomUniform):
+        below = float(np.nextafter(np.float32(op.high), np.float32(op.low)))
+        piece.numbers = (op.high - op.low, op.low, min(op.low, below), max(op.low, below))
+    return piece
+
+
+def random_state(op: Any) -> tuple[int, Any]:
+    """Seed and run counter of a random operation; (0, None) for others."""
+    if isinstance(op, (DropoutMask, RandomUniform)):
+        return op.seed & 0xFFFFFFFFFFFFFFFF, op.counter.array(np)
+    return 0, None

@@ -1,0 +1,118 @@
+"""Many elementwise operations, and what is summed of their results, in one step, as the compiler makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
+
+from ..graph.op import Binding, Op, Thunk
+
+
+class Read(NamedTuple):
+    """What a part of a loop reads.
+
+    Attributes:
+        how: 'full': as many elements as the loop has (or rows, for a part that has one element per row);
+            'scalar': one; 'strided': the elements of an array repeated or out of order; 'spread': one per row, for
+            each element; 'direct': a number that the instruction itself looks up.
+        source: index of an input of the step, or of an earlier part of the loop.
+        inner: whether it is a part.
+        item: bytes per element.
+        shape: for 'strided'.
+        strides: for 'strided', in bytes.
+    """
+
+    how: str
+    source: int
+    inner: bool
+    item: int
+    shape: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
+
+
+class Part(NamedTuple):
+    """One instruction.
+
+    Attributes:
+        opcode: operation and type, for example 'add:f32'.
+        numbers: what the operation's attributes come to.
+        reads: its operands.
+        item: bytes per element of the result.
+        rows: whether it looks at whole rows.
+        per_row: whether the result has one element per row.
+        out: index of the step's output the result is, -1 where nothing else reads it.
+        seed: of random numbers.
+        counter: how often they were drawn: a uint64 array of one element, or None.
+    """
+
+    opcode: str
+    numbers: tuple[float, ...]
+    reads: tuple[Read, ...]
+    item: int
+    rows: bool
+    per_row: bool
+    out: int
+    seed: int = 0
+    counter: Any = None
+
+
+class Fold(NamedTuple):
+    """A reduction that ends a loop.
+
+    Attributes:
+        kind: 'sum', 'mean', 'max' or 'min'.
+        type: 'f32', 'f64', 'i32' or 'i64'.
+        read: what is reduced.
+        per_row: whether that has one element per row.
+        period: number of results; element i goes into result i % period.
+        out: index of the step's output.
+    """
+
+    kind: str
+    type: str
+    read: Read
+    per_row: bool
+    period: int
+    out: int
+
+
+class Loop(NamedTuple):
+    """Parts over the same elements: rows of `length`, `count` elements in all."""
+
+    count: int
+    length: int
+    parts: tuple[Part, ...]
+    folds: tuple[Fold, ...]
+
+
+class Fused(Op):
+    """Loops that are independent of each other, run as one.
+
+    Arguments:
+        loops: what to do.
+    """
+
+    def __init__(self, loops: Sequence[Loop]) -> None:
+        self.loops = tuple(loops)
+
+    def key(self) -> Hashable:
+        return (type(self), id(self))
+
+    def overwrites(self, out: int, source: int) -> bool:
+        """Whether output `out` may lie where input `source` of the same size and type lies."""
+        home = next((k for k, loop in enumerate(self.loops) if any(p.out == out for p in loop.parts)), None)
+        if home is None:
+            return False
+        for k, loop in enumerate(self.loops):
+            made = next((i for i, part in enumerate(loop.parts) if part.out == out), -1)
+            reads = [(i, r) for i, part in enumerate(loop.parts) for r in part.reads]
+            reads += [(len(loop.parts), fold.read) for fold in loop.folds]
+            for i, r in reads:
+                if r.inner or r.source != source:
+                    continue
+                if k != home or not ((r.how == "full" and i <= made) or (loop.count == 1 and r.how == "scalar")):
+                    return False
+        return True
+
+    def bind(self, b: Binding) -> Sequence[Thunk]:
+        raise NotImplementedError("fused loops run on the native engine only")
