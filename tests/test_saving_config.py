@@ -283,5 +283,13 @@ def test_states_in_the_order_of_names():
 
 
 def test_states_that_do_not_fit_are_none():
-    assert arrange("Adam", ADAM, ["Adam/iter:0"], [np.int64(1)]) is None
+    assert arrange("Adam", ADAM, ["Adam/iter:0", "Adam/a/m:0"], [np.int64(1), K_]) is None
     assert arrange("Mine", [(2, 3)], ["a"], [B_], iterations=False) is None
+
+
+def test_states_of_untrained_models_are_zeros():
+    """Later versions make the slots at the first step; a file from before it has counters only."""
+    found = arrange("Adam", ADAM, ["Adam/iter:0", "Adam/learning_rate:0"], [np.int64(0), np.float32(0.1)])
+    assert [v.shape for v in found] == list(ADAM) and not any(v.any() for v in found)
+    found = arrange("Adam", ADAM, ["Adam/iter:0", "Adam/momentum_cache:0"], [np.int64(0), np.float32(1)])
+    assert [v.shape for v in found] == list(ADAM)

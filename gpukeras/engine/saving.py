@@ -32,6 +32,7 @@ from .saving_h5 import (
     save_attributes_to_hdf5_group,
     save_weights,
     save_weights_to_hdf5_group,
+    saved_weight_names,
     text,
     unique_names,
 )
@@ -227,7 +228,7 @@ def _compile_as_saved(model, config, f, custom_objects, source):
         given["weighted_metrics"] = _resolve(training["weighted_metrics"], custom)
     model.compile(optimizer=optimizer, **given)
     if "optimizer_weights" in f:
-        _restore_optimizer(model, f["optimizer_weights"], text(f.get("keras_version")), source)
+        _restore_optimizer(model, f, source)
 
 
 def _resolve(value, custom):
@@ -248,12 +249,13 @@ def _resolve(value, custom):
     return value
 
 
-def _restore_optimizer(model, group, version, source):
+def _restore_optimizer(model, f, source):
+    group, version = f["optimizer_weights"], text(f.get("keras_version"))
     names = [text(n) for n in group["weight_names"]] if "weight_names" in group else []
     values = [np.asarray(group[n]) for n in names]
     # The optimizer makes its weights along with the training function.
     model._make_train_function()
-    parameters = parameter_names(model) if _before_2_0_6(version) else None
+    parameters = parameter_names(model, saved_weight_names(f["model_weights"])) if _before_2_0_6(version) else None
     arranged = arrange_optimizer_weights(model.optimizer, names, values, parameters)
     if arranged is None:
         warnings.warn(

@@ -123,6 +123,19 @@ def _read_layer(f, name):
     return names, [np.asarray(group[n]) for n in names]
 
 
+def saved_weight_names(f):
+    """Names of the weights in a file.
+
+    Arguments:
+        f: h5py group, or H5Dict, that holds the weights of a model.
+
+    Returns:
+        List of lists of str, for each layer that has weights.
+    """
+    f = _as_dict(f)
+    return [names for names in (_names(f.group(n), "weight_names") for n in _names(f, "layer_names")) if names]
+
+
 def _describe(layer):
     return "'%s' (%s)" % (layer.name, layer.__class__.__name__)
 

@@ -239,8 +239,9 @@ def _split_name(name):
     last = parts[-1]
     if last in ("iteration", "iterations", "iter"):
         return "iterations"
-    if last == "learning_rate":
-        return "learning_rate"
+    if last in ("learning_rate", "momentum_cache"):
+        # Not part of Keras 2.2's state; the cache follows from the step count.
+        return last
     slots = {alias for groups in _SLOTS.values() for group in groups for alias in group}
     # tf.keras before 2.11 and its legacy optimizers put the slot last, the later ones second, Keras 3 as a suffix.
     if last in slots:
@@ -303,32 +304,29 @@ def _unsorted(values, parameters):
     return out
 
 
-def parameter_names(model):
-    """Names of a model's trained weights as its layers give them: `dense_1/kernel:0`.
-
-    The names of the variables themselves may carry a number more when the program made such a layer before.
+def parameter_names(model, saved):
+    """Names that a model's trained weights had in the program that wrote a file.
 
     Arguments:
-        model: the model.
+        model: the model, loaded from the file.
+        saved: list of lists of str, the names of the weights of each layer in the file, for layers with weights.
 
     Returns:
         List of str, in the order of `model.trainable_weights`.
     """
     found = {}
-
-    def visit(layer):
-        for inner in getattr(layer, "layers", ()):
-            visit(inner)
-        for weight in layer.trainable_weights:
-            found.setdefault(id(weight), "%s/%s" % (layer.name, weight.name.rsplit("/", 1)[-1]))
-
-    visit(model)
-    return [found[id(w)] for w in model.trainable_weights]
+    for layer, names in zip([layer for layer in model.layers if layer.weights], saved):
+        found.update((id(weight), name) for weight, name in zip(layer.weights, names))
+    return [found.get(id(weight), weight.name) for weight in model.trainable_weights]
 
 
 def _fill(kind, values, wanted):
-    """Adds what other versions leave out: moments of plain SGD, the placeholders of Adam without amsgrad."""
+    """Adds what other versions leave out.
+
+    That is all slots before the first step, the moments of plain SGD, and the placeholders of Adam without amsgrad.
+    """
     missing = wanted[len(values) :]
-    if (kind == "SGD" and len(values) == 1) or (kind == "Adam" and all(s == (1,) for s in missing)):
+    counters = int(wanted[:1] == [()])
+    if kind in _SLOTS and (len(values) == counters or (kind == "Adam" and all(s == (1,) for s in missing))):
         return values + [np.zeros(s, dtype="float32") for s in missing]
     return values
