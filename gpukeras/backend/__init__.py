@@ -1,5 +1,7 @@
 """`keras.backend`: what layers, losses and optimizers are written with."""
 
+import importlib
+
 from . import tensorflow_backend
 from .common import *
 
@@ -27,3 +29,12 @@ from .variables import *
 from .variables import _to_tensor
 
 _BACKEND = backend()
+
+
+def __getattr__(name):
+    # Programs take them from here, because Keras' backend happened to show what it imported.
+    if name == "np":
+        return importlib.import_module("numpy")
+    if name == "tf":
+        return importlib.import_module("gpukeras.compat.tensorflow")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

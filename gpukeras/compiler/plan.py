@@ -41,6 +41,7 @@ class Binder:
         self.device = device
         self.arena = arena
         self.arrays: dict[Value, Any] = {}
+        self._copies: list[Thunk] = []
         for tensor, array in (feeds or {}).items():
             self.arrays[program.feeds[tensor]] = array
         self.arrays.update(outs or {})
@@ -55,7 +56,13 @@ class Binder:
     def _find(self, v: Value) -> Any:
         program = self.program
         if v.base is not None and v.op is not None:
-            return v.op.view(self.array(v.base), v.shape)
+            base = self.array(v.base)
+            try:
+                return v.op.view(base, v.shape)
+            except ValueError:  # the caller's array has strides that were not known when the program was made
+                whole = self.device.empty(v.base.shape, v.base.dtype)
+                self._copies.append(partial(self.device.xp.copyto, whole, base))
+                return v.op.view(whole, v.shape)
         if v.kind == "var":
             return v.variable.data
         if v.kind == "const":
@@ -86,7 +93,7 @@ class Binder:
             outs = [None if v is None else self.array(v) for v in step.outs]
             work = [self.arena.array(offset, spec.shape, spec.dtype) for offset, spec in scratch]  # type: ignore[arg-type]
             calls += step.bind(Binding(self.device.xp, ins, outs, work, step.prepared, step.where))
-        return join_tasks(calls)
+        return [*self._copies, *join_tasks(calls)]
 
 
 class Plan:

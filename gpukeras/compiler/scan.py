@@ -322,8 +322,8 @@ def _bind_step(
                 spare[value] = device.empty(value.shape, value.dtype)
             direct[value] = spare[value]
     binder = Binder(program, device, arena, feeds, direct)
-    calls = binder.thunks()
-    return [*calls, *(partial(device.xp.copyto, target, binder.array(v)) for target, v in copies)]
+    results = [partial(device.xp.copyto, target, binder.array(v)) for target, v in copies]
+    return [*binder.thunks(), *results]
 
 
 def free_tensors(body: Body, since: int) -> list[Tensor]:

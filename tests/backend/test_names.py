@@ -4,6 +4,7 @@ import importlib
 import inspect
 import types
 
+import numpy as np
 import pytest
 
 import gpukeras.backend
@@ -60,3 +61,8 @@ def test_documented(name):
         assert f"{parameter}:" in section, f"{name}: argument {parameter} is not documented"
     if not inspect.isclass(value) and inspect.signature(function).return_annotation not in (None, "None"):
         assert "Returns:" in text, f"{name}: what it returns is not documented"
+
+
+def test_modules_programs_take_from_here():
+    assert K.np is np
+    assert K.tf.range is importlib.import_module("gpukeras.compat.tensorflow").range is K.tensorflow_backend.tf.range

@@ -288,3 +288,14 @@ def test_known_shapes_with_sizes_that_depend_on_data_inside():
     value, slope = Function([], [ys, g])([])
     np.testing.assert_array_equal(value, [9, 126, 366])
     np.testing.assert_array_equal(slope, np.where(x.numpy() > 2, 2 * x.numpy(), 0))
+
+
+def test_steps_reshape_what_is_strided_outside():
+    x, w = Placeholder((None, None, None), "float64"), Placeholder((None, None), "float64")
+    seq, const = ops.transpose(x, (2, 1, 0)), ops.transpose(w, (1, 0))
+    flat = lambda t: ops.reshape(t, (-1,))
+    (ys,), _ = scan(lambda xs, _: ([ops.multiply(flat(xs[0]), flat(const))], []), [seq])
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 3))
+    got = Function([x, w], [ys])([a, b])[0]
+    np.testing.assert_allclose(got, a.T.reshape(4, -1) * b.T.reshape(-1))
