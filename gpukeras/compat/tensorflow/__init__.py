@@ -51,6 +51,8 @@ __git_version__ = GIT_VERSION = "gpukeras"
 COMPILER_VERSION = ""
 newaxis = None
 bool = dtypes.bool
+#: No name of TensorFlow's; the Keras manual calls `device` so in its sample of device parallelism.
+device_scope = _session.device
 random_normal, random_uniform, truncated_normal = random.normal, random.uniform, random.truncated_normal
 random_shuffle, random_crop, multinomial = random.shuffle, random.random_crop, random.multinomial
 extract_image_patches = image.extract_image_patches
