@@ -3,6 +3,7 @@
 import glob
 import io
 import os
+import subprocess
 import sys
 import zlib
 
@@ -285,3 +286,21 @@ def test_without_the_package(tmp_path, monkeypatch):
     x, y = data()
     with pytest.raises(ImportError, match=r'pip install "gpukeras\[tensorboard\]"'):
         classifier().fit(x, y, verbose=0, callbacks=[TensorBoard(str(tmp_path))])
+
+
+def test_beside_the_stand_in_for_tensorflow(tmp_path):
+    """tensorboard asks for TensorFlow; what stands in for it for programs is not what it needs."""
+    program = """
+import gpukeras.as_keras, sys
+import numpy as np, tensorflow as tf
+from keras.callbacks import TensorBoard
+from keras.layers import Dense
+from keras.models import Sequential
+
+model = Sequential([Dense(1, input_dim=2)])
+model.compile("sgd", "mse")
+model.fit(np.zeros((4, 2)), np.zeros((4, 1)), verbose=0, callbacks=[TensorBoard(sys.argv[1])])
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert scalars(read(tmp_path), "loss") == [(0, 0.0)]

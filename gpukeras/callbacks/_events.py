@@ -5,10 +5,22 @@ The messages and the writer are those of the `tensorboard` package, imported at 
 
 import re
 import struct
+import sys
 import time
+import types
 import zlib
 
 import numpy as np
+
+
+def _leave_out_the_stand_in():
+    """Makes tensorboard use what it brings along where TensorFlow is not installed, not our stand-in for it."""
+    from ..compat import alias
+
+    finder = alias.current()
+    if finder is not None and finder._stands_in("tensorflow"):
+        # The module by which tensorboard itself is told so.
+        sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("tensorboard.compat.notf"))
 
 
 def protos():
@@ -17,6 +29,7 @@ def protos():
     Raises:
         ImportError: when it is not installed.
     """
+    _leave_out_the_stand_in()
     try:
         from tensorboard.compat.proto import attr_value_pb2, event_pb2, graph_pb2, summary_pb2
     except ImportError:
