@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+BATCHES = 8  # different ones that predictions are made of
+
 
 def main():
     """Runs the timings that the command line asks for."""
@@ -69,14 +71,20 @@ def timings(times):
     return {"step_ms": 1e3 * statistics.median(times), "all_ms": [1e3 * t for t in times]}
 
 
+def rows_of(x, i, workload):
+    """One of the batches that predictions take turns with."""
+    start = i % BATCHES * workload.batch
+    return x[start : start + workload.batch]
+
+
 def measure_keras(keras, workload, steps, options):
     """Times build, first step and steady state of a Keras-like, through fit or predict as a user calls them."""
-    samples = workload.batch * steps if workload.kind == "fit" else 8
+    samples = workload.batch * (steps if workload.kind == "fit" else BATCHES)
     x, y = workload.data(samples)
     start = time.perf_counter()
     model = workload.keras(keras)
     build_s = time.perf_counter() - start
-    batch = x[: workload.batch], y[: workload.batch]
+    batch = rows_of(x, 0, workload), rows_of(y, 0, workload)
     start = time.perf_counter()
     if workload.kind == "fit":
         model.train_on_batch(*batch)
@@ -92,7 +100,7 @@ def measure_keras(keras, workload, steps, options):
 
     def predict():
         for i in range(steps):
-            model.predict(x[i % 8 : i % 8 + 1], verbose=0)
+            model.predict(rows_of(x, i, workload), batch_size=workload.batch, verbose=0)
 
     call = fit if workload.kind == "fit" else predict
     call()  # warm-up: fit compiles other things than train_on_batch in some of them
@@ -102,8 +110,11 @@ def measure_keras(keras, workload, steps, options):
 
 def measure_torch(torch, workload, steps, options):
     """Times the training loop a PyTorch user writes: shuffle, gather, zero_grad, backward, step."""
-    samples = workload.batch * steps if workload.kind == "fit" else 8
-    x, y = (torch.from_numpy(array) for array in workload.data(samples))
+    samples = workload.batch * (steps if workload.kind == "fit" else BATCHES)
+    x, y = workload.data(samples)
+    if x.ndim == 4:  # PyTorch's images have channels first
+        x = x.transpose(0, 3, 1, 2).copy()
+    x, y = torch.from_numpy(x), torch.from_numpy(y)
     start = time.perf_counter()
     module, loss_function, optimizer = workload.torch(torch)
     model = torch.compile(module) if options.impl == "torch-compile" else module
@@ -128,7 +139,7 @@ def measure_torch(torch, workload, steps, options):
     def predict():
         with torch.no_grad():
             for i in range(steps):
-                model(x[i % 8 : i % 8 + 1]).numpy()
+                model(rows_of(x, i, workload)).numpy()
 
     start = time.perf_counter()
     if workload.kind == "fit":
@@ -136,7 +147,7 @@ def measure_torch(torch, workload, steps, options):
     else:
         model.eval()
         with torch.no_grad():
-            model(x[:1])
+            model(x[: workload.batch])
     first_s = time.perf_counter() - start
     call = fit if workload.kind == "fit" else predict
     call()

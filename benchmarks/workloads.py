@@ -7,6 +7,7 @@ entry of WORKLOADS that names them with the shapes of the data.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import networks
 import numpy as np
 
 
@@ -17,7 +18,7 @@ class Workload(NamedTuple):
     torch: Callable[[Any], tuple]  # torch module -> (module, loss function, optimizer)
     data: Callable[[int], tuple]  # number of samples -> (x, y)
     batch: int
-    steps: int  # batches in one timed call of fit; calls of predict where kind is "predict"
+    steps: int  # batches in one timed call of fit; calls of predict on one batch where kind is "predict"
     kind: str = "fit"
 
 
@@ -105,9 +106,22 @@ def tiny_torch(torch):
     return model, torch.nn.MSELoss(), torch.optim.Adam(model.parameters(), lr=1e-3)
 
 
+def network(name, data, **options):
+    """The workload of a network that `networks` has in Keras and in PyTorch."""
+    return Workload(getattr(networks, f"{name}_keras"), getattr(networks, f"{name}_torch"), data, **options)
+
+
 WORKLOADS = {
     "mnist_mlp": Workload(mnist_mlp_keras, mnist_mlp_torch, classes((784,), 10), batch=128, steps=150),
     "wide": Workload(wide_keras, wide_torch, classes((1024,), 1000), batch=256, steps=12),
     "tiny": Workload(tiny_keras, tiny_torch, numbers((20,)), batch=32, steps=1000),
     "predict1": Workload(mnist_mlp_keras, mnist_mlp_torch, classes((784,), 10), batch=1, steps=200, kind="predict"),
+    "mnist_cnn": network("mnist_cnn", classes((28, 28, 1), 10), batch=128, steps=20),
+    "vgg_like": network("vgg_like", classes((100, 100, 3), 10), batch=32, steps=4),
+    "resnet20": network("resnet20", classes((32, 32, 3), 10), batch=32, steps=20),
+    "imdb_lstm": network("imdb_lstm", networks.words(20000, 80), batch=32, steps=30),
+    "stacked_lstm": network("stacked_lstm", classes((8, 16), 10), batch=64, steps=200),
+    "conv1d_text": network("conv1d_text", networks.words(5000, 400), batch=32, steps=30),
+    "resnet50_predict": network("resnet50", classes((224, 224, 3), 1000), batch=8, steps=3, kind="predict"),
+    "mobilenet_predict": network("mobilenet", classes((224, 224, 3), 1000), batch=1, steps=20, kind="predict"),
 }

@@ -15,6 +15,7 @@ void bind_tasks(pybind11::module_& m);
 void bind_fused(pybind11::module_& m);
 void bind_pooling(pybind11::module_& m);
 void bind_onednn(pybind11::module_& m);
+void bind_recurrent(pybind11::module_& m);
 std::string onednn_version();
 
 // The task as a Python object that keeps `arrays` alive: a task itself holds bare pointers.

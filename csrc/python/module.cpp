@@ -127,5 +127,6 @@ PYBIND11_MODULE(_native, m) {
     gpukeras::bind_pooling(m);
 #if defined(GPUKERAS_ONEDNN)
     gpukeras::bind_onednn(m);
+    gpukeras::bind_recurrent(m);
 #endif
 }
