@@ -193,6 +193,9 @@ class Layer(LayerState, NodeAccess):
             if not self.built:
                 self._build_for(inputs)
             self.assert_input_compatibility(inputs)
+            if isinstance(inputs, list) and len(inputs) == 1 and isinstance(self.input_spec, InputSpec):
+                # A layer of one input takes it in a list too.
+                inputs = inputs[0]
             masks = [mask_of(x) for x in tensors]
             mask = unpack_singleton(masks)
             arguments = kwargs

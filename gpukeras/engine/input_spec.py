@@ -67,11 +67,6 @@ def check_compatibility(layer, inputs):
     specs = layer.input_spec
     if specs is None:
         return
-    if isinstance(inputs, list) and len(inputs) == 1 and isinstance(specs, InputSpec):
-        raise ValueError(
-            f"Layer {layer.name} expects one tensor, but it received a list with one tensor; pass the tensor itself. "
-            f"Input received: {inputs}"
-        )
     tensors = to_list(inputs)
     specs = to_list(specs, allow_tuple=True)
     if len(tensors) != len(specs):

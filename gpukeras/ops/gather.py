@@ -396,15 +396,18 @@ def gather_nd(x: Any, indices: Any) -> Tensor:
 
     Arguments:
         x: tensor of known rank.
-        indices: integer tensor of shape (..., k), k known.
+        indices: integer tensor of shape (..., k); an unknown k is taken to be the rank of x.
 
     Returns:
         Tensor of shape indices.shape[:-1] + x.shape[k:].
     """
     x, indices = as_tensor(x), _integers(indices, "gather_nd")
-    k = indices.shape[-1] if indices.shape else None
-    if x.shape is None or k is None:
-        raise ValueError("gather_nd: the rank of x and the last axis of indices must be known")
+    if x.shape is None or not indices.shape:
+        raise ValueError("gather_nd: the ranks of x and indices must be known, and indices need an axis")
+    k = indices.shape[-1]
+    if k is None:
+        k = len(x.shape)
+        indices = reshape(indices, [*(shape_of(indices)[i] for i in range(len(indices.shape) - 1)), k])
     dims: list[Any] = [shape_of(x)[i] if n is None else n for i, n in enumerate(x.shape)]
     linear = ravel_index([indices[..., i] for i in range(k)], dims[:k])
     return gather(reshape(x, [-1, *dims[k:]]), linear, 0)

@@ -6,7 +6,7 @@ import pytest
 from gpukeras import backend as K
 from gpukeras.engine import Input, InputSpec, Layer
 from gpukeras.engine.base_layer import snake_case
-from gpukeras.layers import Dense, Dropout, Masking, concatenate
+from gpukeras.layers import BatchNormalization, Dense, Dropout, Masking, concatenate
 from gpukeras.models import Model
 
 
@@ -338,8 +338,9 @@ class TestInputChecks:
         assert "checked" in str(error.value)
 
     def test_list_of_one_for_a_layer_of_one_input(self):
-        with pytest.raises(ValueError, match="d expects one tensor.*pass the tensor itself"):
-            Dense(2, name="d")([Input((3,))])
+        x = Input((3,))
+        y = BatchNormalization()([Dense(2, name="d")([x])])
+        assert K.int_shape(y) == (None, 2) and Model(x, y).predict(np.ones((4, 3))).shape == (4, 2)
 
     @pytest.mark.parametrize(
         "spec",

@@ -139,6 +139,15 @@ def test_scatter_add_gives_the_same_bits_every_time():
     np.testing.assert_array_equal(f(feeds)[0], first)
 
 
+def test_gather_nd_takes_an_unknown_last_axis_for_the_rank():
+    x, i = ph(None, 3), ph(None, None, dtype="int32")
+    f = Function([x, i], [ops.gather_nd(x, i)])
+    a = np.arange(6, dtype="float32").reshape(2, 3)
+    np.testing.assert_array_equal(f([a, [[0, 2], [1, 1]]])[0], [2, 4])
+    with pytest.raises(ValueError, match="reshape"):
+        f([a, [[0], [1]]])
+
+
 def test_iteration_and_len_use_the_static_shape():
     x = ph(3, 2)
     assert len(x) == 3 and [t.shape for t in x] == [(2,)] * 3

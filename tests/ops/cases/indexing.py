@@ -170,6 +170,12 @@ GATHER = [
         lambda x, i: x[i[:, 0], i[:, 1]],
         unknown=False,
     ),
+    Case(
+        "gather_nd one element each",
+        lambda x, i: ops.gather_nd(x, i),
+        [normal(2, 3), ints(2, 5, 2, lo=0, hi=2)],
+        lambda x, i: x[i[..., 0], i[..., 1]],
+    ),
 ]
 
 
