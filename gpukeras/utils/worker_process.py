@@ -234,11 +234,14 @@ class ProcessRunner:
             good, value = self._receive()
         except (EOFError, OSError):
             process.join(_HEARTBEAT)
+            good = None
+        # Not raised above, where it would keep the broken connection's buffers alive as its context.
+        if good is None:
             raise RuntimeError(
                 f"A worker process died (exit code {process.exitcode}) while it made a batch. A negative code is the "
                 "signal that ended it (-9: often out of memory). With start method 'spawn', code 1 often "
                 "means that the script lacks its `if __name__ == '__main__':` guard."
-            ) from None
+            )
         if good:
             return value
         error, text = value

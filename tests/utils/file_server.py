@@ -20,12 +20,15 @@ class FileServer:
         tag: ETag of all files.
         length: how the length is told: 'header', 'chunks' or None.
         pause: seconds that it waits before every 64 kB of a body.
+        go_on: event that it waits for after the first 64 kB of a body; set unless a test clears it.
     """
 
     def __init__(self, files):
         self.files = dict(files)
         self.requests, self.cuts = [], []
         self.ranges, self.tag, self.length, self.pause = True, '"v1"', "header", 0
+        self.go_on = threading.Event()
+        self.go_on.set()
 
     @contextlib.contextmanager
     def running(self):
@@ -49,6 +52,7 @@ class FileServer:
             try:
                 yield self
             finally:
+                self.go_on.set()
                 httpd.shutdown()
                 thread.join()
 
@@ -87,6 +91,8 @@ class FileServer:
         cut = self.cuts.pop(0) if self.cuts else None
         for start in range(0, len(body), 1 << 16):
             time.sleep(self.pause)
+            if start:
+                self.go_on.wait(60)
             block = body[start : start + (1 << 16)]
             if cut is not None:
                 block = block[: max(0, cut - start)]

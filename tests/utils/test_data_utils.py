@@ -305,7 +305,7 @@ class TestOrdered:
     def test_start_that_fails(self, processes):
         enqueuer = OrderedEnqueuer(Batches(factor=lambda: 0), use_multiprocessing=True)
         for _ in range(2):
-            with pytest.raises((AttributeError, pickle.PicklingError), match="pickle") as error:
+            with pytest.raises((AttributeError, pickle.PicklingError), match="by pickling") as error:
                 enqueuer.start(3)
             assert "which lambdas, local classes, locks and open files do not allow" in error.value.__notes__[0]
             assert not enqueuer.is_running()

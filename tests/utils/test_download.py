@@ -259,16 +259,16 @@ def finish(process):
 @pytest.mark.skipif(sys.platform == "win32", reason="no file locks: every process downloads for itself")
 class TestProcesses:
     def test_one_of_several_downloads(self, server, tmp_path):
-        server.files["a"] = CONTENT * 5
-        server.pause = 0.05
-        arguments = server.url + "a", str(tmp_path), hashlib.sha256(CONTENT * 5).hexdigest()
-        outputs = [finish(p) for p in [start(*arguments) for _ in range(4)]]
+        server.go_on.clear()
+        processes = [start(server.url + "a", str(tmp_path), SHA) for _ in range(4)]
+        first_lines = sorted(process.stdout.readline().split()[0] for process in processes)
+        assert first_lines == ["Downloading", "Waiting", "Waiting", "Waiting"]
+        server.go_on.set()
         path = tmp_path / "datasets" / "a.txt"
-        assert all(out.splitlines()[-1] == str(path) for out in outputs)
-        assert path.read_bytes() == CONTENT * 5
+        assert all(finish(process).splitlines()[-1] == str(path) for process in processes)
+        assert path.read_bytes() == CONTENT
         assert os.listdir(tmp_path / "datasets") == ["a.txt"]
         assert server.requests == [("a", None)]
-        assert sum("Waiting for another process" in out for out in outputs) >= 1
 
     def test_one_of_several_threads_downloads(self, server, tmp_path):
         server.pause = 0.05
@@ -282,20 +282,19 @@ class TestProcesses:
         assert os.listdir(tmp_path / "datasets") == ["a.txt"]
 
     def test_a_killed_download_is_continued_by_whoever_waits(self, server, tmp_path):
-        server.files["a"] = CONTENT * 5
-        server.pause = 0.1
-        arguments = server.url + "a", str(tmp_path), hashlib.sha256(CONTENT * 5).hexdigest()
-        first = start(*arguments)
+        server.go_on.clear()
+        first = start(server.url + "a", str(tmp_path), SHA)
         part = tmp_path / "datasets" / "a.txt.part"
-        deadline = time.monotonic() + 30
-        while not (part.exists() and part.stat().st_size > 100_000) and time.monotonic() < deadline:
+        deadline = time.monotonic() + 60
+        while not (part.exists() and part.stat().st_size > 50_000) and time.monotonic() < deadline:
             time.sleep(0.01)
-        second = start(*arguments)
+        second = start(server.url + "a", str(tmp_path), SHA)
         assert second.stdout.readline().startswith("Waiting for another process")
         first.send_signal(signal.SIGKILL)
         finish(first)
+        server.go_on.set()
         finish(second)
-        assert (tmp_path / "datasets" / "a.txt").read_bytes() == CONTENT * 5
+        assert (tmp_path / "datasets" / "a.txt").read_bytes() == CONTENT
         assert os.listdir(tmp_path / "datasets") == ["a.txt"]
         assert len(server.requests) == 2 and server.requests[1][1].startswith("bytes=")
 
