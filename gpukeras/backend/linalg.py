@@ -69,7 +69,7 @@ def dot(x: Any, y: Any) -> Tensor:
     none for `x`, whose entries are data.
 
     Arguments:
-        x: tensor of shape (..., D).
+        x: tensor of shape (..., D); one of unknown rank counts as a matrix when `y` is one.
         y: tensor of shape (D, U), (..., D, U) or (D,).
 
     Returns:
@@ -79,6 +79,10 @@ def dot(x: Any, y: Any) -> Tensor:
         ValueError: when the lengths D differ, or an argument is a scalar.
     """
     x, y = _operands(x, y)
+    if x.shape is None and y.shape is not None and len(y.shape) == 2:
+        # A layer may be called on a bare placeholder.
+        x = ops.identity(x)
+        x.set_shape((None, y.shape[0]))
     known_rank("dot", x, y)
     assert x.shape is not None and y.shape is not None
     m, n = len(x.shape), len(y.shape)

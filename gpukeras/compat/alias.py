@@ -31,6 +31,8 @@ _TABLE = [
     ("keras_preprocessing", "gpukeras.compat.keras_preprocessing", "gpukeras.preprocessing"),
     ("keras", "gpukeras", "gpukeras"),
 ]
+# TensorBoard looks for this module, whatever is in it, to know that it must not use `tensorflow`.
+_WITHOUT_TENSORFLOW = "tensorboard.compat.notf"
 _HEADS = {row[0].partition(".")[0] for row in _TABLE}
 
 # What `importlib.metadata` says of a name that has no distribution of its own: the versions that Keras 2.2.4 goes with.
@@ -162,6 +164,8 @@ class AliasFinder:
 
     def _real_name(self, fullname):
         """The module of ours behind a name, or None."""
+        if fullname == _WITHOUT_TENSORFLOW:
+            return "gpukeras.compat" if self._stands_in("tensorflow") else None
         head = fullname.partition(".")[0]
         if head not in _HEADS:
             return None

@@ -45,7 +45,8 @@ def test_refused(name):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda x: K.dot(x, K.ones((3, 4))),
+        lambda x: K.dot(x, K.ones((2, 3, 4))),
+        lambda x: K.dot(K.ones((3, 4)), x),
         lambda x: K.batch_dot(x, x),
         lambda x: K.switch(x, K.ones((2, 2)), K.zeros((2, 2))),
         lambda x: K.bias_add(x, K.ones((4,)), "channels_first"),
@@ -56,6 +57,17 @@ def test_refused(name):
 def test_unknown_rank_where_the_result_depends_on_it(call):
     with pytest.raises(ValueError, match="number of axes of '.*' must be known"):
         call(K.placeholder())
+
+
+def test_unknown_rank_counts_as_a_matrix_in_dot():
+    """Layers that end in a product may be called on a bare placeholder, as in Keras."""
+    x = K.placeholder()
+    product = K.dot(x, K.constant([[1.0, 2.0], [3.0, 4.0]]))
+    assert K.int_shape(product) == (None, 2) and x.shape is None
+    (out,) = K.function([x], [product])([np.array([[1.0, 1.0], [0.0, 2.0]])])
+    np.testing.assert_array_equal(out, [[4.0, 6.0], [6.0, 8.0]])
+    with pytest.raises(ValueError, match="do not fit"):
+        K.function([x], [product])([np.ones((2, 3))])
 
 
 def test_label_out_of_range():

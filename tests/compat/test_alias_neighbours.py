@@ -142,3 +142,23 @@ def test_tensorflow_can_be_left_alone(python, write):
         "import tensorflow.keras; assert tf.keras.own\n"
     )
     python("-c", code, PYTHONPATH=path)
+
+
+TENSORBOARD = """
+import glob
+import numpy as np
+import tensorflow
+import keras
+assert tensorflow.__name__ == "gpukeras.compat.tensorflow"
+model = keras.models.Sequential([keras.layers.Dense(1, input_shape=(2,))])
+model.compile("sgd", "mse")
+model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0, callbacks=[keras.callbacks.TensorBoard("logs")])
+assert glob.glob("logs/*tfevents*")
+"""
+
+
+def test_tensorboard_does_without_the_stand_in_for_tensorflow(python):
+    pytest.importorskip("tensorboard")
+    if not missing("tensorflow"):
+        pytest.skip("TensorFlow itself is installed")
+    python("-m", "gpukeras", "-c", TENSORBOARD)
