@@ -25,3 +25,10 @@ def as_typed(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras-home"))
     # One sample sets it.
     monkeypatch.setenv("PYTHONHASHSEED", "0")
+
+
+@pytest.fixture
+def eight_gpus(monkeypatch):
+    """GPUs that have names only: what is placed on them is computed on the CPU."""
+    names = ["/device:GPU:%d" % i for i in range(8)]
+    monkeypatch.setattr(backend.tensorflow_backend, "_get_available_gpus", lambda: names)

@@ -64,7 +64,7 @@ def blocks(text):
                 start = None
         elif start is not None:
             code.append(line)
-        elif re.fullmatch(r"`[\w.]+\(.*\)`", line):
+        elif re.fullmatch(r"`[\w.]+\(.*\)`|keras\.[\w.]+\(.*\)", line):
             found[number] = line.strip("`")
         elif re.fullmatch(r"In \[\d+\]:", line):
             cell = []
@@ -131,6 +131,10 @@ def statements(code):
     return nodes
 
 
+def _is_data(node):
+    return isinstance(node, ast.Call) and ast.unparse(node.func).startswith("np.random.")
+
+
 def calls(nodes):
     """Lists the calls that are Keras' business.
 
@@ -138,7 +142,8 @@ def calls(nodes):
         nodes: list of `ast` nodes.
 
     Returns:
-        A dict from the call in one spelling to its function's name; a value in `LENGTHS` is left out of it.
+        A dict from the call in one spelling to its function's name; numbers drawn at random, and the values of
+        arguments in `LENGTHS`, are left out of it.
     """
     found = {}
     for node in (inner for outer in nodes for inner in ast.walk(outer)):
@@ -147,7 +152,7 @@ def calls(nodes):
         name = ast.unparse(node.func)
         if name in FREE or name.split(".")[0] in {"np", "numpy", "f"}:
             continue
-        given = [ast.unparse(argument) for argument in node.args]
+        given = ["data" if _is_data(argument) else ast.unparse(argument) for argument in node.args]
         for keyword in node.keywords:
             value = "_" if keyword.arg in LENGTHS else ast.unparse(keyword.value)
             given.append(f"{keyword.arg}={value}")
@@ -229,3 +234,23 @@ def signatures():
         name, _, parameters = shown.partition("(")
         found.append(Signature(text, tuple(int(n) for n in lines.split(",")), name, parameters[:-1]))
     return found
+
+
+def table():
+    """Writes the list of samples and their tests.
+
+    Returns:
+        Lines of Markdown, string.
+    """
+    rows = ["| text | place | lines | test |", "|---|---|---|---|"]
+    order = list(TEXTS)
+    for test in sorted(marked(), key=lambda m: (order.index(m.text), m.lines)):
+        lines = " ".join(str(line) for line in test.lines)
+        rows.append(f"| {test.text} | {test.place} | {lines} | `{test.file}::{test.name}` |")
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    readme = HERE / "README.md"
+    head = readme.read_text(encoding="utf-8").partition("| text |")[0]
+    readme.write_text(head + table(), encoding="utf-8")

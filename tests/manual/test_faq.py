@@ -9,15 +9,6 @@ import pytest
 from tests.manual.samples import sample
 
 
-@pytest.fixture
-def eight_gpus(monkeypatch):
-    """GPUs that have names only: what is placed on them is computed on the CPU."""
-    from gpukeras import backend
-
-    names = ["/device:GPU:%d" % i for i in range(8)]
-    monkeypatch.setattr(backend.tensorflow_backend, "_get_available_gpus", lambda: names)
-
-
 def softmax_of_three():
     from keras.layers import Dense
     from keras.models import Sequential

@@ -211,14 +211,14 @@ def test_use_of_activations(model):
     model.add(Dense(64))
     model.add(Activation("tanh"))
     x = np.random.random((2, 4))
-    two = model.predict(x)
+    two, weights = model.predict(x), model.get_weights()
 
     from keras.models import Sequential
 
-    one = Sequential([Dense(64, input_dim=4)])
-    one.add(Dense(64, activation="tanh"))
-    one.set_weights(model.get_weights())
-    np.testing.assert_allclose(one.predict(x), two, rtol=1e-6)
+    model = Sequential([Dense(64, input_dim=4)])
+    model.add(Dense(64, activation="tanh"))
+    model.set_weights(weights)
+    np.testing.assert_allclose(model.predict(x), two, rtol=1e-6)
 
     from keras import backend as K
 
