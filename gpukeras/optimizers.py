@@ -9,7 +9,7 @@ import numpy as np
 
 from . import backend as K
 from .legacy import interfaces
-from .utils.generic_utils import deserialize_keras_object, serialize_keras_object
+from .utils.generic_utils import deserialize_keras_object, has_arg, serialize_keras_object
 from .utils.optimizer_configs import foreign_config
 
 
@@ -163,6 +163,8 @@ class Optimizer:
         Returns:
             A new optimizer.
         """
+        if has_arg(cls.__init__, "learning_rate"):  # a user's class with that name for its rate
+            return cls(**config)
         return cls(**foreign_config(cls.__name__, config))
 
 

@@ -304,3 +304,15 @@ def test_config_of_later_versions_says_what_is_lost():
     with pytest.warns(UserWarning, match="weight_decay=0.1, the schedule ExponentialDecay"):
         optimizer = optimizers.get({"class_name": "Adam", "config": config})
     assert optimizer.get_config()["lr"] == 0.5
+
+
+def test_config_of_a_users_optimizer_with_a_learning_rate_comes_back_as_it_is():
+    class Mine(optimizers.SGD):
+        def __init__(self, learning_rate=0.01, weight_decay=0.0, **kwargs):
+            super().__init__(lr=learning_rate, **kwargs)
+            self.weight_decay = weight_decay
+
+    mine = optimizers.deserialize(
+        {"class_name": "Mine", "config": {"learning_rate": 0.5, "weight_decay": 0.25}}, {"Mine": Mine}
+    )
+    assert K.get_value(mine.lr) == 0.5 and mine.weight_decay == 0.25
