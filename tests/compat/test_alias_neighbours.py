@@ -162,3 +162,29 @@ def test_tensorboard_does_without_the_stand_in_for_tensorflow(python):
     if not missing("tensorflow"):
         pytest.skip("TensorFlow itself is installed")
     python("-m", "gpukeras", "-c", TENSORBOARD)
+
+
+TENSORFLOW_STAND_IN = """
+import sys
+from tensorflow.{0} import keras as inner
+import tensorflow as tf
+from tensorflow import keras
+import tensorflow.{0}.keras.layers.core as core
+from tensorflow.keras.layers import Dense
+import keras as plain
+assert inner is keras is plain is tf.keras is tf.{0}.keras
+assert core is plain.layers.core and Dense is core.Dense
+assert sys.modules["tensorflow.keras.layers"] is sys.modules["keras.layers"] is plain.layers
+import tensorflow.nn
+assert tf.nn is sys.modules["gpukeras.compat.tensorflow.nn"] is sys.modules["tensorflow.nn"]
+for name, module in list(sys.modules.items()):
+    if name.partition(".")[0] in ("tensorflow", "keras", "gpukeras") and getattr(module, "__spec__", None):
+        assert module.__spec__.name == module.__name__, (name, module.__spec__)
+"""
+
+
+@pytest.mark.parametrize("inner", ["python", "contrib"])
+def test_names_of_the_stand_in_for_tensorflow(python, inner):
+    if not missing("tensorflow"):
+        pytest.skip("TensorFlow itself is installed")
+    python("-W", "error", "-m", "gpukeras", "-c", TENSORFLOW_STAND_IN.format(inner))

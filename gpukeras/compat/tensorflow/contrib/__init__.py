@@ -1,7 +1,9 @@
-"""`tf.contrib`: not part of the stand-in; using a name of it raises an error that names what to use instead."""
+"""`tf.contrib`: but for `tf.contrib.keras` not part of the stand-in; using another name of it raises an error that
+names what to use instead."""
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from .._missing import Unsupported
@@ -10,4 +12,6 @@ from .._missing import Unsupported
 def __getattr__(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
+    if name == "keras":
+        return importlib.import_module("gpukeras")
     return Unsupported(f"contrib.{name}")
