@@ -59,6 +59,37 @@ def test_defaults_follow_the_configuration():
     assert next(made.flow(pictures().transpose(0, 3, 1, 2))).dtype == "float64"
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        dict(rotation_range=20, zoom_range=0.2),
+        dict(brightness_range=(0.5, 1.5)),
+        dict(channel_shift_range=20.0, horizontal_flip=True),
+        dict(rescale=1 / 2),
+        dict(featurewise_center=True, featurewise_std_normalization=True),
+        dict(samplewise_center=True, samplewise_std_normalization=True),
+        dict(zca_whitening=True, zca_epsilon=1.0, featurewise_center=True),
+        dict(preprocessing_function=lambda x: x / 3),
+    ],
+)
+def test_small_types_are_computed_in_float32(settings):
+    """Batches of float16 and of integers hold what batches of float32 hold, as far as they can."""
+    x = pictures(5)
+    batches = {}
+    for dtype in ("float32", "float16", "uint8", "int16", "float64"):
+        K.set_floatx(dtype if dtype.startswith("float") else "float16")
+        made = ImageDataGenerator(dtype=dtype, **settings)
+        made.fit(x)
+        np.random.seed(3)
+        batches[dtype] = next(made.flow(x, shuffle=False))
+        assert batches[dtype].dtype == dtype
+    np.testing.assert_allclose(batches["float64"], batches["float32"], rtol=1e-2, atol=0.05)
+    np.testing.assert_allclose(batches["float16"], batches["float32"], rtol=2e-3, atol=1e-3)
+    np.testing.assert_array_equal(batches["int16"], batches["float32"].astype("int16"))
+    if batches["float32"].min() >= 0:
+        np.testing.assert_array_equal(batches["uint8"], batches["float32"].astype("uint8"))
+
+
 def test_standardize_by_sample():
     x = pictures()
     found = ImageDataGenerator(samplewise_center=True, samplewise_std_normalization=True).standardize(x[0].copy())

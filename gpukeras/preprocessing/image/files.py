@@ -15,6 +15,19 @@ _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 _FORMATS = ("channels_first", "channels_last")
 
 
+def working_dtype(dtype):
+    """The type that pixels are computed in: `dtype`, or float32 where that is no float or a smaller one.
+
+    Arguments:
+        dtype: type of the images, or None for `K.floatx()`.
+
+    Returns:
+        `numpy.dtype`.
+    """
+    dtype = np.dtype(K.floatx() if dtype is None else dtype)
+    return dtype if dtype.kind == "f" and dtype.itemsize >= 4 else np.dtype("float32")
+
+
 def _checked_format(data_format):
     """`data_format`, or the configured one for None."""
     if data_format is None:
@@ -31,7 +44,7 @@ def array_to_img(x, data_format=None, scale=True, dtype=None):
         x: array (H, W, C) or (C, H, W), C = 1, 3 or 4.
         data_format: 'channels_last' or 'channels_first'; None for the configured one.
         scale: bool, whether values are stretched so that the greatest becomes 255 (and negative ones raised to 0).
-        dtype: type to compute in; None for `K.floatx()`.
+        dtype: type to compute in; None for `K.floatx()`. What is no float, or a small one, means float32.
 
     Returns:
         `PIL.Image.Image` of mode L, RGB or RGBA.
@@ -42,7 +55,7 @@ def array_to_img(x, data_format=None, scale=True, dtype=None):
     """
     Image = pillow("array_to_img")
     # A copy: the caller's array stays as it is.
-    x = np.array(x, dtype=dtype or K.floatx())
+    x = np.array(x, dtype=working_dtype(dtype))
     if x.ndim != 3:
         raise ValueError(
             "Expected image array to have rank 3 (single image). "

@@ -8,6 +8,7 @@ from ... import backend as K
 from ._optional import linalg
 from .dataframe import DataFrameIterator
 from .directory import DirectoryIterator
+from .files import working_dtype
 from .iterators import NumpyArrayIterator
 from .transforms import apply_affine_transform, apply_brightness_shift, apply_channel_shift, flip_axis
 
@@ -307,8 +308,9 @@ class ImageDataGenerator:
         """
         if self.preprocessing_function:
             x = self.preprocessing_function(x)
-        if np.asarray(x).dtype.kind != "f":
-            x = np.asarray(x, dtype=self.dtype)
+        x = np.asarray(x)
+        if working_dtype(x.dtype) != x.dtype:
+            x = x.astype(working_dtype(self.dtype))
         if self.rescale:
             x *= self.rescale
         if self.samplewise_center:
@@ -445,7 +447,7 @@ class ImageDataGenerator:
             ValueError: when `x` is not of rank 4.
             ImportError: for ZCA without SciPy.
         """
-        x = np.array(x, dtype=self.dtype)
+        x = np.array(x, dtype=working_dtype(self.dtype))
         if x.ndim != 4:
             raise ValueError(
                 f"Input to `.fit()` should have rank 4. Got array with shape: {x.shape}; "
@@ -461,7 +463,7 @@ class ImageDataGenerator:
             np.random.seed(seed)
         if augment:
             n = len(x)
-            seen = np.zeros((rounds * n,) + x.shape[1:], dtype=self.dtype)
+            seen = np.zeros((rounds * n,) + x.shape[1:], dtype=x.dtype)
             for r in range(rounds):
                 for i in range(n):
                     seen[r * n + i] = self.random_transform(x[i])

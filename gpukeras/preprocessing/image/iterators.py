@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import backend as K
 from ...utils.data_utils import Sequence
-from .files import img_to_array, load_img, save_img
+from .files import img_to_array, load_img, save_img, working_dtype
 
 __all__ = ["Iterator", "NumpyArrayIterator"]
 
@@ -183,13 +183,15 @@ class Iterator(Sequence):
                 target_size=self.target_size,
                 interpolation=self.interpolation,
             )
-            self._augment(img_to_array(img, data_format=self.data_format), batch[k])
+            x = img_to_array(img, data_format=self.data_format, dtype=working_dtype(self.dtype))
+            self._augment(x, batch[k])
         self._save(batch, index_array, 10_000_000)
         return self._with_labels(batch, index_array)
 
     def _augment(self, x, place):
         """Writes the image `x`, transformed and standardised, to `place` in the batch; `x` stays as it is."""
         generator = self.image_data_generator
+        x = x.astype(working_dtype(place.dtype), copy=False)
         x = generator.apply_transform(x, generator.get_random_transform(x.shape))
         if x.dtype == place.dtype and x.shape == place.shape:
             # Standardisation works in place, which is quickest in the batch itself.

@@ -103,13 +103,16 @@ def apply_affine_transform(
         return x
     filters = ndimage("apply_affine_transform")
     matrix = transform_matrix_offset_center(matrix, x.shape[row_axis], x.shape[col_axis])
+    dtype = x.dtype
+    if dtype == np.float16:  # SciPy has no such type
+        x = x.astype(np.float32)
     moved = np.moveaxis(x, channel_axis, 0)
     out = np.empty(moved.shape, dtype=x.dtype)
     for channel, result in zip(moved, out):
         filters.affine_transform(
             channel, matrix[:2, :2], matrix[:2, 2], output=result, order=1, mode=fill_mode, cval=cval
         )
-    return np.moveaxis(out, 0, channel_axis)
+    return np.moveaxis(out, 0, channel_axis).astype(dtype, copy=False)
 
 
 def apply_channel_shift(x, intensity, channel_axis=0):
