@@ -13,7 +13,7 @@ from typing import Any as _Any
 from . import _shapes, dtypes
 from . import _array, _checks, _control, _gather, _loops, _math, _session, _variables
 from . import errors, nn, math, linalg, random, image, losses, train, sparse, debugging, logging, test, gfile
-from . import initializers, layers, app, flags, compat
+from . import initializers, layers, app, flags, compat, manip
 
 # isort: on
 from ...backend.running import Graph, Operation, Session
