@@ -85,15 +85,20 @@ class Binder:
                 return self._scalar(v)
         return self.array(v)
 
-    def thunks(self) -> list[Thunk]:
-        """The calls of all steps in order."""
-        calls: list[Thunk] = []
+    def calls_by_step(self) -> list[Sequence[Thunk]]:
+        """The calls of each step."""
+        calls: list[Sequence[Thunk]] = []
         for step, scratch in zip(self.program.steps, self.program.scratch, strict=True):
             ins = [self._input(step, v) for v in step.ins]
             outs = [None if v is None else self.array(v) for v in step.outs]
             work = [self.arena.array(offset, spec.shape, spec.dtype) for offset, spec in scratch]  # type: ignore[arg-type]
-            calls += step.bind(Binding(self.device.xp, ins, outs, work, step.prepared, step.where))
-        return [*self._copies, *join_tasks(calls)]
+            calls.append(step.bind(Binding(self.device.xp, ins, outs, work, step.prepared, step.where)))
+        return calls
+
+    def thunks(self) -> list[Thunk]:
+        """The calls of all steps in order, neighbours joined."""
+        calls = join_tasks([call for step in self.calls_by_step() for call in step])
+        return [*self._copies, *calls]
 
 
 class Plan:
