@@ -86,10 +86,9 @@ def _area(x: Tensor, axis: int, m: Any, align_corners: bool) -> Tensor:
     scale = (n - 1) / (m - 1) if align_corners and m > 1 else n / m
     weights = np.zeros((m, n))
     for i in range(m):
-        start, end = i * scale, min((i + 1) * scale, n)
-        for j in range(int(start), min(int(np.ceil(end)), n)):
-            weights[i, j] = min(j + 1, end) - max(j, start)
-    weights /= scale
+        start, end = i * scale, (i + 1) * scale
+        for j in range(int(start), int(np.ceil(end))):  # past the edge its pixel counts again
+            weights[i, min(j, n - 1)] += (min(j + 1, end) - max(j, start)) / scale
     rank = rank_of(x, "resize")
     out = ops.tensordot(x, convert(weights.T, x.dtype), [[axis], [0]])
     return ops.transpose(out, [*range(axis), rank - 1, *range(axis, rank - 1)])
