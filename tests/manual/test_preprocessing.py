@@ -250,3 +250,37 @@ def test_images_and_masks_together():
     np.testing.assert_array_equal(x, y)
     history = model.fit_generator(train_generator, steps_per_epoch=1, epochs=1)
     assert np.isfinite(history.history["loss"]).all()
+
+
+def test_other_arguments_of_image_generators():
+    """What the text says of rescale, zoom_range, classes and of the files that are saved."""
+    from keras.preprocessing.image import ImageDataGenerator
+
+    x = np.random.randint(1, 256, size=(4, 6, 6, 3)).astype("float32")
+    for rescale in (None, 0):
+        same = next(ImageDataGenerator(rescale=rescale).flow(x, shuffle=False))
+        np.testing.assert_array_equal(same, x)
+    doubled = ImageDataGenerator(rescale=0.5, preprocessing_function=lambda image: image * 4)
+    np.testing.assert_allclose(next(doubled.flow(x, shuffle=False)), x * 2)
+    assert ImageDataGenerator(zoom_range=0.2).zoom_range == [0.8, 1.2]
+    assert ImageDataGenerator(zoom_range=[0.5, 2.0]).zoom_range == [0.5, 2.0]
+    first = ImageDataGenerator(data_format="channels_first", samplewise_center=True)
+    centred = next(first.flow(x.transpose(0, 3, 1, 2), batch_size=2, seed=1))
+    np.testing.assert_allclose(centred.mean(axis=(1, 2, 3)), 0, atol=1e-3)
+    white = ImageDataGenerator(featurewise_center=True, zca_whitening=True, zca_epsilon=1e-6)
+    white.fit(x, augment=True, rounds=2, seed=3)
+    assert next(white.flow(x, np.arange(4)))[0].shape == x.shape
+
+    os.mkdir("saved")
+    flow = ImageDataGenerator().flow(x, batch_size=4, save_to_dir="saved", save_prefix="one", save_format="jpeg")
+    next(flow)
+    assert len(os.listdir("saved")) == 4
+    assert all(name.startswith("one") and name.endswith("jpeg") for name in os.listdir("saved"))
+
+    pictures("data/cats", 2)
+    pictures("data/dogs", 3)
+    pictures("elsewhere/more", 1)
+    os.symlink(os.path.abspath("elsewhere/more"), "data/dogs/more")
+    dogs = ImageDataGenerator().flow_from_directory("data", classes=["dogs"], target_size=(4, 4), follow_links=False)
+    assert dogs.samples == 3 and dogs.class_indices == {"dogs": 0}
+    assert ImageDataGenerator().flow_from_directory("data", follow_links=True).samples == 6
