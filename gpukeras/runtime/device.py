@@ -35,8 +35,8 @@ class Device:
         return self.xp.empty(shape, dtype)
 
     def asarray(self, value: Any, dtype: str | None = None) -> Any:
-        """Copy a host array to this device."""
-        return self.xp.array(value, dtype=dtype)
+        """Copy a host array to this device; its rows lie one after the other, as kernels expect, wherever they lay."""
+        return self.xp.array(value, dtype=dtype, order="C")
 
     def to_host(self, array: Any) -> np.ndarray:
         """Copy a device array to a NumPy array."""

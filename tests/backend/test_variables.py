@@ -64,6 +64,18 @@ def test_set_value():
         K.set_value(K.ones((2,)) * 2, np.ones(2))
 
 
+def test_variables_lie_in_rows():
+    """Kernels read weights row by row, also those that were transposed before they were set."""
+    column_major = np.asfortranarray(np.arange(6.0, dtype="float32").reshape(2, 3))
+    x = K.variable(column_major)
+    y = K.variable(np.zeros((2, 3)))
+    K.set_value(y, column_major)
+    for variable in x, y, K.variable(column_major.astype("float64")):
+        K.eval(variable)
+        assert variable.data.flags.c_contiguous
+        np.testing.assert_array_equal(K.get_value(variable), column_major)
+
+
 def test_deepcopy_of_a_variable():
     v = K.variable([1.0], name="v")
     w = copy.deepcopy(v)
