@@ -529,7 +529,7 @@ class TFOptimizer(Optimizer):
 
     Arguments:
         optimizer: object with `compute_gradients(loss, params)` -> list of (gradient, variable), and
-            `apply_gradients(pairs, global_step=variable)` -> an update or a list of updates.
+            `apply_gradients(pairs, global_step=variable)` -> an operation, an update or a list of updates.
     """
 
     def __init__(self, optimizer):
@@ -551,6 +551,8 @@ class TFOptimizer(Optimizer):
         pairs = self.optimizer.compute_gradients(loss, params)
         self.updates = [K.update_add(self.iterations, 1)]
         applied = self.optimizer.apply_gradients(pairs, global_step=self.iterations)
+        if hasattr(applied, "as_updates"):
+            applied = applied.as_updates()
         self.updates += list(applied) if isinstance(applied, (list, tuple)) else [applied]
         return self.updates
 

@@ -74,6 +74,16 @@ class Operation:
         """
         current_session(session).run(self, feed_dict)
 
+    def as_updates(self) -> list[Any]:
+        """Its updates, for the `updates` of a function.
+
+        Raises:
+            NotImplementedError: when it does more than compute.
+        """
+        if self.actions:
+            raise NotImplementedError(f"{self.name}: an operation that initializes variables cannot be a step")
+        return [*self.updates, *self.tensors]
+
     def __repr__(self) -> str:
         return f"<Operation {self.name!r}>"
 

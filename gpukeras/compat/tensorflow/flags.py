@@ -16,11 +16,14 @@ class FlagValues:
         self.__dict__["_parser"] = argparse.ArgumentParser(allow_abbrev=False)
         self.__dict__["_values"] = {}
         self.__dict__["_parsed"] = False
+        self.__dict__["_switches"] = set()
 
     def __call__(self, argv: Any = None) -> list[str]:
         """Reads arguments; returns the program's name and those that are no flags."""
         argv = list(sys.argv if argv is None else argv)
-        found, rest = self._parser.parse_known_args(argv[1:])
+        switches = {f"--{name}" for name in self.__dict__["_switches"]}
+        given_args = [f"{arg}=true" if arg in switches else arg for arg in argv[1:]]
+        found, rest = self._parser.parse_known_args(given_args)
         given = self.__dict__["_values"]
         self.__dict__["_values"] = {
             **vars(found),
@@ -87,7 +90,8 @@ def DEFINE_float(name: str, default: Any, help: Any = None, *args: Any, **kwargs
 
 def DEFINE_boolean(name: str, default: Any, help: Any = None, *args: Any, **kwargs: Any) -> None:
     """A flag that is on or off: --name, --noname, --name=true."""
-    FLAGS._define(name, default, help, type=_truth, nargs="?", const=True)
+    FLAGS._define(name, default, help, type=_truth)
+    FLAGS.__dict__["_switches"].add(name)
     FLAGS.__dict__["_parser"].add_argument(f"--no{name}", dest=name, action="store_false", default=argparse.SUPPRESS)
 
 
