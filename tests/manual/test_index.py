@@ -55,6 +55,7 @@ def test_tests_make_the_calls_of_their_samples():
             if not there and call not in test.instead:
                 missing.append(f"{test.file}::{test.name}: {call}")
         missing += [f"{test.file}::{test.name}: no such call as {c}" for c in test.instead if c not in wanted]
+        missing += [f"{test.file}::{test.name}: {c} is made after all" for c in test.instead if c in test.calls]
     assert missing == []
 
 
