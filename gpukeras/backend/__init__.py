@@ -37,4 +37,6 @@ def __getattr__(name):
         return importlib.import_module("numpy")
     if name == "tf":
         return importlib.import_module("gpukeras.compat.tensorflow")
+    if name in ("control_flow_ops", "functional_ops", "tensor_array_ops"):
+        return getattr(importlib.import_module("gpukeras.compat.tensorflow.python.ops"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
