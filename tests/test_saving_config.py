@@ -293,3 +293,13 @@ def test_states_of_untrained_models_are_zeros():
     assert [v.shape for v in found] == list(ADAM) and not any(v.any() for v in found)
     found = arrange("Adam", ADAM, ["Adam/iter:0", "Adam/momentum_cache:0"], [np.int64(0), np.float32(1)])
     assert [v.shape for v in found] == list(ADAM)
+
+
+def test_nadams_schedule_is_no_step_count():
+    """Keras 2.3 and tf-keras keep it between the step count and the moments."""
+    for schedule, slots in (("Nadam/m_schedule:0", ["m_0", "m_1", "v_0", "v_1"]), ("Nadam/momentum_cache:0", None)):
+        slots = slots or ["Nadam/a/kernel/m:0", "Nadam/a/bias/m:0", "Nadam/a/kernel/v:0", "Nadam/a/bias/v:0"]
+        values = [np.int64(7), np.float32(0.25), K_, B_, K_ * 10, B_ * 10]
+        got = arrange("Nadam", ADAM, ["Nadam/iterations:0", schedule, *slots], values)
+        assert got[0] == 7
+        np.testing.assert_array_equal(got[4], B_ * 10)

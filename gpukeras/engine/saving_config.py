@@ -183,6 +183,9 @@ class _Normalizer:
             config["dtype"] = _dtype(config["dtype"])
         if name == "BatchNormalization" and isinstance(config.get("axis"), list | tuple) and len(config["axis"]) == 1:
             config["axis"] = config["axis"][0]
+        if name in ("ELU", "LeakyReLU", "ThresholdedReLU"):
+            # Keras 2.0 keeps the slope as an array.
+            config = {k: stored_array(v).item() if is_stored_array(v) else v for k, v in config.items()}
         if name == "Lambda":
             config = self._lambda(config)
         return _without_foreign_keys(name, config, cls)

@@ -196,7 +196,7 @@ def normalize_optimizer(value, custom):
             key, setting = "lr", _constant_rate(name, setting)
         elif key == "global_clipnorm":
             key = "clipnorm"
-        elif key == "clipnorm" and setting is not None and "learning_rate" in value["config"]:
+        elif key == "clipnorm" and setting is not None and "name" in value["config"]:
             warnings.warn(
                 "%s was saved with clipnorm=%r, which later versions apply to each weight alone and this one to all "
                 "gradients together" % (name, setting),
@@ -239,9 +239,8 @@ def _split_name(name):
     last = parts[-1]
     if last in ("iteration", "iterations", "iter"):
         return "iterations"
-    if last in ("learning_rate", "momentum_cache"):
-        # Not part of Keras 2.2's state; the cache follows from the step count.
-        return last
+    if last in ("learning_rate", "momentum_cache", "m_schedule"):
+        return "other"
     slots = {alias for groups in _SLOTS.values() for group in groups for alias in group}
     # tf.keras before 2.11 and its legacy optimizers put the slot last, the later ones second, Keras 3 as a suffix.
     if last in slots:
@@ -268,6 +267,10 @@ def arrange_optimizer_weights(optimizer, names, values, parameters=None):
     kind = optimizer.__class__.__name__
     shapes = [tuple(w.shape) for w in optimizer.weights]
     slots = [_split_name(n) for n in names]
+    if kind in _SLOTS:
+        # Nadam's schedule, which later versions keep, follows from the step count.
+        values = [value for value, slot in zip(values, slots, strict=True) if slot != "other"]
+        slots = [slot for slot in slots if slot != "other"]
     if kind not in _SLOTS or None in slots:
         # Named by Keras 2, by us or by a custom optimizer: the order is this one's already, but Keras 2.3 keeps a step
         # count with every optimizer.
