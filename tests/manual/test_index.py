@@ -1,6 +1,9 @@
 """Every sample of the five texts has a test here, and that test makes the sample's calls."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +60,19 @@ def test_tests_make_the_calls_of_their_samples():
         missing += [f"{test.file}::{test.name}: no such call as {c}" for c in test.instead if c not in wanted]
         missing += [f"{test.file}::{test.name}: {c} is made after all" for c in test.instead if c in test.calls]
     assert missing == []
+
+
+@needs_texts
+def test_samples_run_as_they_stand():
+    """The complete programs among the samples, taken from the text itself: epochs, sizes and all."""
+    found = samples.blocks("manual")
+    # Perceptrons for ten and for two classes, LSTMs without and with state.
+    program = "\n".join(found[line] for line in (783, 819, 952, 961, 997, 1010)) + "\nprint(score, model.name)\n"
+    Path("program.py").write_text(program, encoding="utf-8")
+    done = subprocess.run([sys.executable, "-m", "gpukeras", "program.py"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Epoch 20/20") == 2 and done.stdout.count("Epoch 5/5") == 2
+    assert done.stdout.splitlines()[-1].endswith("sequential_4")
 
 
 @needs_texts
