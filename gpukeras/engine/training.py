@@ -345,7 +345,8 @@ class Model(TrainingSetup, Network):
         Raises:
             ValueError: when the data does not fit the model.
         """
-        x, _, _ = self._standardize_user_data(_evaluated(x))
+        # Nothing is cut into batches here, so an input may have rows of its own, as tables and indices do.
+        x, _, _ = self._standardize_user_data(_evaluated(x), check_array_lengths=False)
         self._make_predict_function()
         return unpack_singleton(self.predict_function(x + self._phase_value("predict_function", 0.0)))
 

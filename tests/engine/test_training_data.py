@@ -5,7 +5,7 @@ import pytest
 
 from gpukeras import backend as K
 from gpukeras.engine import Input, Layer
-from gpukeras.layers import Activation, Dense, Dropout
+from gpukeras.layers import Activation, Dense, Dropout, Lambda
 from gpukeras.models import Model, Sequential
 
 X = np.random.RandomState(0).rand(10, 4).astype("float32")
@@ -261,3 +261,12 @@ class TestBuiltLate:
     def test_set_inputs_twice(self):
         with pytest.raises(ValueError, match="Model inputs are already set"):
             dense()._set_inputs(X)
+
+
+def test_predict_on_batch_takes_inputs_with_rows_of_their_own():
+    x, rows = Input((3,)), Input(batch_shape=(None, None), dtype="int32")
+    out = Lambda(lambda t: K.sum(t[0], -1, keepdims=True) + K.cast(K.sum(t[1]), "float32"), output_shape=(1,))
+    model = Model([x, rows], out([x, rows]))
+    np.testing.assert_array_equal(model.predict_on_batch([np.ones((1, 3)), np.ones((5, 2))]), [[13]])
+    with pytest.raises(ValueError, match="same number of samples"):
+        model.predict([np.ones((1, 3)), np.ones((5, 2))])
