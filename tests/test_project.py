@@ -28,6 +28,8 @@ BELOW = {
     "kernels": {"graph", "ops", "runtime"},
     "compiler": {"graph", "ops", "kernels", "runtime"},
     "backend": {"graph", "ops", "compiler", "runtime"},
+    # A second backend interface: TensorFlow's names over the same operations, with Keras' layers for tf.layers.
+    "tensorflow": {"graph", "ops", "compiler", "runtime", "backend", "keras"},
 }
 # Keras-facing code talks to the backend; these are the doors to what lies below, and why they are open.
 DOORS = {
@@ -71,6 +73,8 @@ def imported(name, path, tree):
 
 def layer_of(name):
     parts = name.split(".")
+    if parts[1:3] == ["compat", "tensorflow"]:
+        return "tensorflow"
     return parts[1] if len(parts) > 1 and parts[1] in BELOW else "keras"
 
 

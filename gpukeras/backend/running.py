@@ -419,8 +419,8 @@ def _load(self: Variable, value: Any, session: Any = None) -> None:
 
 
 Tensor.eval = _eval  # type: ignore[attr-defined]
-Tensor.graph = property(lambda self: GRAPH)  # type: ignore[attr-defined]
-Tensor.op = property(lambda self: Leaf(self) if self.node is None else self.node)  # type: ignore[method-assign,assignment]
+Tensor.graph = property(lambda self: GRAPH, doc="The graph.")  # type: ignore[attr-defined]
+Tensor.op = property(lambda self: Leaf(self) if self.node is None else self.node, doc="What makes the tensor.")  # type: ignore[method-assign,assignment]
 Variable.eval = _evaluate_variable  # type: ignore[attr-defined]
 Variable.load = _load  # type: ignore[attr-defined]
-Node.graph = property(lambda self: GRAPH)  # type: ignore[attr-defined]
+Node.graph = property(lambda self: GRAPH, doc="The graph.")  # type: ignore[attr-defined]

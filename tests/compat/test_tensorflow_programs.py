@@ -470,8 +470,7 @@ class DecodeBoxes(Layer):
 
         def one(image):
             index = tf.image.non_max_suppression(image[:, 1:], image[:, 0], self.keep, iou_threshold=0.45)
-            best = tf.gather(image, index)
-            return tf.pad(best, [[0, 0], [0, 0]]) if best is None else self._filled(best)
+            return self._filled(tf.gather(image, index))
 
         return tf.map_fn(one, rows, dtype=tf.float32)
 

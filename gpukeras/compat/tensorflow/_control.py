@@ -269,7 +269,12 @@ def _with_rule(op: Any, rule: Callable[..., Any]) -> Any:
     return twin
 
 
-Graph.gradient_override_map = lambda self, op_type_map: gradient_override_map(op_type_map)  # type: ignore[attr-defined]
+def _override(self: Graph, op_type_map: dict[str, str]) -> Any:
+    """Operations of some types made inside get registered gradients; see `RegisterGradient`."""
+    return gradient_override_map(op_type_map)
+
+
+Graph.gradient_override_map = _override  # type: ignore[attr-defined]
 
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ None.  All other code keeps plain ints and Nones.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -316,12 +317,19 @@ def _set_shape(self: Tensor, shape: Any) -> None:
 _plain_set_shape = Tensor.set_shape
 
 
+def _of_shape(method: Any) -> Any:
+    @functools.wraps(method)
+    def call(self: Shape, other: Any) -> Any:
+        return method(TensorShape(tuple(self)), other)
+
+    return call
+
+
 def install() -> None:
     """Gives shapes and tensors these methods."""
     Shape.__getitem__ = _index  # type: ignore[method-assign,assignment]
     for name in ("is_compatible_with", "merge_with", "with_rank", "assert_has_rank", "concatenate"):
-        method = getattr(TensorShape, name)
-        setattr(Shape, name, lambda self, other, method=method: method(TensorShape(tuple(self)), other))
+        setattr(Shape, name, _of_shape(getattr(TensorShape, name)))
     Tensor.get_shape = _get_shape  # type: ignore[method-assign]
     Tensor.set_shape = _set_shape  # type: ignore[method-assign]
 

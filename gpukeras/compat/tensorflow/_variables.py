@@ -393,18 +393,37 @@ def _start(initializer: Any, shape: Any, dtype: Any, name: str) -> Any:
 # --- methods of variables -----------------------------------------------------------------------------------------
 
 
+def _assign(self: Any, value: Any, use_locking: bool = False, name: Any = None, read_value: bool = True) -> Tensor:
+    """An update that sets the variable; its value is the new value."""
+    return assign(self, value, name=name)
+
+
+def _assign_add(self: Any, delta: Any, use_locking: bool = False, name: Any = None, read_value: bool = True) -> Tensor:
+    """An update that adds to the variable; its value is the new value."""
+    return assign_add(self, delta, name=name)
+
+
+def _assign_sub(self: Any, delta: Any, use_locking: bool = False, name: Any = None, read_value: bool = True) -> Tensor:
+    """An update that subtracts from the variable; its value is the new value."""
+    return assign_sub(self, delta, name=name)
+
+
+def _value(self: Any) -> Tensor:
+    """The value as a tensor."""
+    return ops.identity(self)
+
+
 def install() -> None:
     """Gives variables the methods of TensorFlow's."""
     methods: dict[str, Any] = {
-        "assign": lambda self, value, use_locking=False, name=None, read_value=True: assign(self, value, name=name),
-        "assign_add": lambda self, delta, use_locking=False, name=None, read_value=True: assign_add(self, delta),
-        "assign_sub": lambda self, delta, use_locking=False, name=None, read_value=True: assign_sub(self, delta),
-        "scatter_nd_add": lambda self, indices, updates, name=None: scatter_nd_add(self, indices, updates),
-        "value": lambda self: ops.identity(self),
-        "read_value": lambda self: ops.identity(self),
-        "initialized_value": lambda self: ops.identity(self),
-        "initializer": property(lambda self: variables_initializer([self])),
-        "initial_value": property(lambda self: convert(self.initial, self.dtype)),
+        "assign": _assign,
+        "assign_add": _assign_add,
+        "assign_sub": _assign_sub,
+        "value": _value,
+        "read_value": _value,
+        "initialized_value": _value,
+        "initializer": property(lambda self: variables_initializer([self]), doc="Gives the initial value again."),
+        "initial_value": property(lambda self: convert(self.initial, self.dtype), doc="The initial value, a tensor."),
     }
     for name, method in methods.items():
         setattr(GraphVariable, name, method)

@@ -48,14 +48,24 @@ def _limit(dtype: DType, which: str) -> Any:
 
 def install() -> None:
     """Gives dtypes the attributes that only TensorFlow's have."""
-    DType.min = property(lambda self: _limit(self, "min"))  # type: ignore[attr-defined]
-    DType.max = property(lambda self: _limit(self, "max"))  # type: ignore[attr-defined]
-    DType.size = property(lambda self: self.itemsize)  # type: ignore[attr-defined]
-    DType.real_dtype = property(lambda self: self)  # type: ignore[attr-defined]
-    DType.is_unsigned = property(lambda self: self.startswith("uint"))  # type: ignore[attr-defined]
-    DType.is_complex = DType.is_quantized = False  # type: ignore[attr-defined]
-    DType.is_numpy_compatible = True  # type: ignore[attr-defined]
-    DType.is_compatible_with = lambda self, other: self == as_dtype(other)  # type: ignore[attr-defined]
+    properties: dict[str, tuple[Any, str]] = {
+        "min": (lambda self: _limit(self, "min"), "Smallest value."),
+        "max": (lambda self: _limit(self, "max"), "Largest value."),
+        "size": (lambda self: self.itemsize, "Bytes per element."),
+        "real_dtype": (lambda self: self, "The same dtype (there are no complex ones)."),
+        "is_unsigned": (lambda self: self.startswith("uint"), "Whether this is an unsigned integer."),
+        "is_complex": (lambda self: False, "False."),
+        "is_quantized": (lambda self: False, "False."),
+        "is_numpy_compatible": (lambda self: True, "True."),
+    }
+    for name, (function, text) in properties.items():
+        setattr(DType, name, property(function, doc=text))
+    DType.is_compatible_with = _is_compatible_with  # type: ignore[attr-defined]
+
+
+def _is_compatible_with(self: DType, other: Any) -> Any:
+    """Whether both are the same type."""
+    return self == as_dtype(other)
 
 
 install()
