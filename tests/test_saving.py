@@ -533,3 +533,11 @@ def test_a_saved_model_is_the_same_file_again(tmp_path):
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
     shutil.copy(tmp_path / "a.h5", tmp_path / "c.h5")
     check_same(model, models.load_model(tmp_path / "c.h5"))
+
+
+def test_weights_in_the_layout_of_keras_3_are_told(tmp_path):
+    with h5py.File(tmp_path / "m.weights.h5", "w") as f:
+        f["layers/dense/vars/0"] = np.zeros((3, 2))
+    model = models.Sequential([layers.Dense(2, input_shape=(3,))])
+    with pytest.raises(ValueError, match="in the layout that Keras 3 and tf-keras use .*under another name"):
+        model.load_weights(tmp_path / "m.weights.h5")
