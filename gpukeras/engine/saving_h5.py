@@ -368,9 +368,9 @@ def load_weights(model, filepath, by_name=False, skip_mismatch=False, reshape=Fa
         group = f["model_weights"] if "layer_names" not in f and "model_weights" in f else f
         if "layer_names" not in group and "layers" in group:
             raise ValueError(
-                "%s holds weights in the layout that Keras 3 and tf-keras use for names ending in .weights.h5, which is "
-                "not read here: let tf-keras save them under another name ending in .h5, or either of them the whole "
-                "model, as model.save('model.h5')" % (filepath,)
+                "%s holds weights in the layout that Keras 3 and tf-keras use for names ending in .weights.h5, which "
+                "is not read here: let tf-keras save them under another name ending in .h5, or either of them the "
+                "whole model, as model.save('model.h5')" % (filepath,)
             )
         if "layer_names" not in group:
             raise ValueError("%s holds no Keras weights (no `layer_names`)" % (filepath,))
