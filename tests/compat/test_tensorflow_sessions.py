@@ -483,7 +483,9 @@ def test_missing_names():
     assert not hasattr(tf.nn, "softmx") and getattr(tf, "nothing", 3) == 3
     for call, name, near in [
         (lambda: tf.nn.dynamic_rnn(None), "tensorflow.nn.dynamic_rnn", "K.rnn"),
-        (lambda: tf.contrib.layers.xavier_initializer(), "tensorflow.contrib.layers.xavier", "glorot_uniform"),
+        (lambda: tf.contrib.layers.fully_connected(1, 2), "tensorflow.contrib.layers.fully_connected", "keras.layers"),
+        (lambda: tf.contrib.layers.conv2d(1, 2), "tensorflow.contrib.layers.conv2d", "K.conv2d"),
+        (lambda: tf.contrib.crf.crf_log_likelihood(1), "tensorflow.contrib.crf.crf_log_likelihood", "keras.layers"),
         (lambda: tf.GradientTape(), "tensorflow.GradientTape", "K.gradients"),
         (lambda: tf.data.Dataset.from_tensor_slices(1), "tensorflow.data.Dataset", "keras.utils.Sequence"),
         (lambda: tf.estimator.Estimator(), "tensorflow.estimator", "Model.fit"),
@@ -518,6 +520,16 @@ def test_compat_and_versions():
     ops.reset_default_graph()
     assert ops.convert_to_tensor([1.0]).dtype == tf.float32
     assert tf.keras.layers.Dense is keras.layers.Dense
+
+
+def test_contrib_layers():
+    layers = tf.contrib.layers
+    assert layers.xavier_initializer().get_config() == keras.initializers.glorot_uniform().get_config()
+    w = tf.constant([1.0, -2.0])
+    assert K.eval(layers.l2_regularizer(0.1)(w)) == pytest.approx(0.25)  # half of what keras.regularizers.l2 gives
+    assert K.eval(layers.l1_regularizer(0.1)(w)) == pytest.approx(0.3)
+    values = K.eval(layers.variance_scaling_initializer()((50, 40)))
+    assert values.std() == pytest.approx(np.sqrt(2 / 50), rel=0.1)
 
 
 def test_old_argument_orders_are_named():

@@ -51,14 +51,15 @@ def nearest(name: str) -> str:
     """The nearest thing in Keras to a name of TensorFlow, in words; '' when nothing is near."""
     from ... import backend as K
 
-    short = name.rsplit(".", 1)[-1]
-    for part in reversed(name.split(".")):
-        if part in _INSTEAD:
-            return _INSTEAD[part]
+    *outer, short = name.split(".")
+    if short in _INSTEAD:
+        return _INSTEAD[short]
     names = {n.lower(): n for n in dir(K) if not n.startswith("_") and callable(getattr(K, n))}
     plain = short.lower().removeprefix("reduce_").removeprefix("matrix_").removesuffix("_v2")
-    close = difflib.get_close_matches(plain, names, 1, 0.7)
-    return f"K.{names[close[0]]}" if close else ""
+    close = difflib.get_close_matches(plain, names, 1, 0.75)
+    if close:
+        return f"K.{names[close[0]]}"
+    return next((_INSTEAD[part] for part in reversed(outer) if part in _INSTEAD), "")
 
 
 def message(name: str, known: bool) -> str:
