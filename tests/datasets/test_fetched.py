@@ -420,3 +420,30 @@ def test_cifar_refuses_code_in_a_batch(tmp_path):
 def test_cifar100_label_mode():
     with pytest.raises(ValueError, match="expected label_mode 'fine' or 'coarse', got 'medium'"):
         cifar100.load_data(label_mode="medium")
+
+
+class Attack:
+    """Unpickles to a call."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_a_file_of_texts_runs_no_code(tmp_path):
+    """The sequences are pickled; a pickle can name any function."""
+    array = np.empty(2, dtype=object)
+    array[:] = [[1, 2], Attack(tmp_path / "attacked")]
+    np.savez(tmp_path / "x.npz", x=array, y=np.arange(2), x_train=array, y_train=array, x_test=array, y_test=array)
+    for module in (imdb, reuters):
+        with pytest.raises(ValueError, match="array '.*' cannot be read: it holds _*io.open, which is code to be run"):
+            module.load_data(path=str(tmp_path / "x.npz"))
+    assert not (tmp_path / "attacked").exists()
+
+
+def test_a_file_of_texts_without_an_array_is_named(tmp_path):
+    np.savez(tmp_path / "x.npz", x=np.arange(2))
+    with pytest.raises(ValueError, match="x.npz: array 'y' cannot be read"):
+        reuters.load_data(path=str(tmp_path / "x.npz"))
