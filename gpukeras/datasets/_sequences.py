@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 
 from ._files import locate
+from ._pickles import PlainUnpickler
 
 
 def read_legacy_keywords(function, num_words, kwargs):
@@ -24,30 +25,13 @@ def read_legacy_keywords(function, num_words, kwargs):
     return num_words
 
 
-# What a pickled array of lists of numbers is made of.
-_NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray")
-_PICKLED = {(module, name) for module in _NUMPY for name in ("_reconstruct", "scalar")}
-_PICKLED |= {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")}
-
-
-class _NumbersOnly(pickle.Unpickler):
-    """Reads pickles of numbers and runs nothing: these files are passed around."""
-
-    def find_class(self, module, name):
-        if (module, name) not in _PICKLED:
-            raise pickle.UnpicklingError(
-                f"it holds {module}.{name}, which is code to be run; only lists and arrays of numbers are read"
-            )
-        return super().find_class(module, name)
-
-
 def _read_array(stream):
     """One .npy file of an archive."""
     version = np.lib.format.read_magic(stream)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read_header(stream)
     if dtype.hasobject:
-        return _NumbersOnly(stream).load().reshape(shape)
+        return PlainUnpickler(stream).load().reshape(shape)
     stream.seek(0)
     return np.lib.format.read_array(stream, allow_pickle=False)
 

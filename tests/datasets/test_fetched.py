@@ -438,7 +438,7 @@ def test_a_file_of_texts_runs_no_code(tmp_path):
     array[:] = [[1, 2], Attack(tmp_path / "attacked")]
     np.savez(tmp_path / "x.npz", x=array, y=np.arange(2), x_train=array, y_train=array, x_test=array, y_test=array)
     for module in (imdb, reuters):
-        with pytest.raises(ValueError, match="array '.*' cannot be read: it holds _*io.open, which is code to be run"):
+        with pytest.raises(ValueError, match="array '.*' cannot be read: the file asks for _*io.open, which"):
             module.load_data(path=str(tmp_path / "x.npz"))
     assert not (tmp_path / "attacked").exists()
 
