@@ -35,6 +35,18 @@ const ActivationKernels& activation_kernels_base();
 const ActivationKernels& activation_kernels_avx2();
 const ActivationKernels& activation_kernels_avx512();
 
+// Mean and sum of squared deviations, in double.
+struct MomentKernels {
+    // `rows` rows of `channels` numbers side by side, per channel.
+    void (*by_channel)(const float* x, size_t rows, size_t channels, double* mean, double* squares);
+    // One run of numbers.
+    void (*by_run)(const float* x, size_t count, double* mean, double* squares);
+};
+
+const MomentKernels& moment_kernels_base();
+const MomentKernels& moment_kernels_avx2();
+const MomentKernels& moment_kernels_avx512();
+
 struct Pooling;
 struct PoolingArrays;
 

@@ -1,13 +1,17 @@
 // Tasks as Python callables.
 #include <pybind11/stl.h>
 
+#include <stdexcept>
 #include <vector>
 
+#include "../cpu/moments.h"
 #include "bindings.h"
 
 namespace py = pybind11;
 
 namespace gpukeras {
+
+using FloatArray = py::array_t<float, py::array::c_style>;
 
 py::object task_over(std::shared_ptr<cpu::Task> task, const py::args& arrays) {
     py::object made = py::cast(std::move(task));
@@ -25,6 +29,30 @@ void bind_tasks(py::module_& m) {
             return task_over(std::make_shared<cpu::Sequence>(tasks), keep);
         },
         py::arg("tasks"), "One task that runs several in order; it keeps the further arguments alive.");
+    m.def(
+        "moments_scratch",
+        [](size_t outer, size_t channels, size_t inner) {
+            return cpu::moments_scratch({outer, channels, inner});
+        },
+        "Bytes of work memory that `moments` needs.");
+    m.def(
+        "moments",
+        [](size_t outer, size_t channels, size_t inner, const FloatArray& x, FloatArray mean,
+           FloatArray variance, const py::array& scratch) {
+            const cpu::MomentSizes sizes{outer, channels, inner};
+            if (static_cast<size_t>(x.size()) != outer * channels * inner ||
+                static_cast<size_t>(mean.size()) != channels ||
+                static_cast<size_t>(variance.size()) != channels ||
+                static_cast<size_t>(scratch.nbytes()) < cpu::moments_scratch(sizes)) {
+                throw std::invalid_argument("moments: the arrays do not have the sizes given");
+            }
+            return task_over(cpu::moments(sizes, x.data(), mean.mutable_data(), variance.mutable_data(),
+                                          const_cast<void*>(scratch.data())),
+                             py::make_tuple(x, mean, variance, scratch));
+        },
+        py::arg("outer"), py::arg("channels"), py::arg("inner"), py::arg("x").noconvert(),
+        py::arg("mean").noconvert(), py::arg("variance").noconvert(), py::arg("scratch"),
+        "Mean and variance of each channel of an array (outer, channels, inner), as a task.");
 }
 
 }  // namespace gpukeras
