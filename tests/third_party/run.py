@@ -5,8 +5,8 @@
     python tests/third_party/run.py keras-bert anago    some
     python tests/third_party/run.py --markdown          the table of docs/compatibility.md
 
-Each package (see `packages.py`) is fetched with pip into a temporary folder, without its dependencies, so that no
-other Keras comes along; its own tests run there, or a program of the folder `programs` that uses it.
+Each package (see `third_party_packages.py`) is fetched with pip into a temporary folder, without its
+dependencies, so that no other Keras comes along; its own tests run there, or a program of the folder `programs`.
 """
 
 import argparse
@@ -27,7 +27,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE))
 
-from packages import PACKAGES  # noqa: E402
+from third_party_packages import PACKAGES  # noqa: E402
 
 OWN_TESTS = "its tests"
 
