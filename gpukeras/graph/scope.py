@@ -37,7 +37,7 @@ def register(name: str, thing: Any) -> None:
 
 def registered() -> dict[str, Any]:
     """Placeholders, variables and named nodes by name, in the order they were made."""
-    return dict(_state.found)
+    return dict(_state.found.items())  # items() holds on to what it gives; keys could lose theirs meanwhile
 
 
 def next_node_id() -> int:
