@@ -5,6 +5,7 @@ Any other name can be imported, so that programs start; using it raises an error
 
 from __future__ import annotations
 
+import importlib
 import sys
 import types
 from typing import Any
@@ -40,7 +41,7 @@ def __getattr__(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
     if name == "layers":
-        import importlib
-
         return importlib.import_module(__name__ + ".layers")
+    if name == "keras":
+        return importlib.import_module(__name__.partition(".")[0])
     return Unsupported(f"contrib.{name}")
