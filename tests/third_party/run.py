@@ -170,7 +170,10 @@ def read_report(path):
         name = "::".join(filter(None, (case.get("classname"), case.get("name"))))
         bad = next((c for c in case if c.tag in ("failure", "error")), None)
         if bad is not None:
-            results[name] = (bad.get("message") or bad.text or "failed").strip().splitlines()[0]
+            words = bad.get("message") or ""
+            if words in ("", "collection failure"):
+                words = (bad.text or "failed").strip().splitlines()[-1]
+            results[name] = words.strip().splitlines()[0]
         elif case.find("skipped") is not None:
             skipped += 1
         else:

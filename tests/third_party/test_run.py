@@ -27,7 +27,8 @@ REPORT = """<testsuites><testsuite>
 <testcase classname="tests.test_a.TestA" name="test_good"/>
 <testcase classname="tests.test_a.TestA" name="test_bad"><failure message="ValueError: no&#10;more"/></testcase>
 <testcase classname="tests.test_a.TestA" name="test_no"><skipped message="not here"/></testcase>
-<testcase classname="" name="tests.test_b"><error message="collection failure">ImportError</error></testcase>
+<testcase classname="" name="tests.test_b"><error message="collection failure">Traceback
+E   ImportError: no</error></testcase>
 </testsuite></testsuites>"""
 
 
@@ -109,7 +110,7 @@ class TestVerdict:
         assert results == {
             "tests.test_a.TestA::test_good": None,
             "tests.test_a.TestA::test_bad": "ValueError: no",
-            "tests.test_b": "collection failure",
+            "tests.test_b": "E   ImportError: no",
         }
 
     def test_good_only_when_all_that_failed_had_to(self):

@@ -71,7 +71,12 @@ PACKAGES = (
     Package("keras-self-attention", "0.46.0", "attention layers"),
     Package("keras-multi-head", "0.27.0", "multi-head attention", needs=(SELF_ATTENTION,)),
     Package("keras-layer-normalization", "0.14.0", "layer normalization", needs=(SELF_ATTENTION, MULTI_HEAD)),
-    Package("keras-position-wise-feed-forward", "0.6.0", "feed-forward layer", needs=(SELF_ATTENTION, MULTI_HEAD)),
+    Package(
+        "keras-position-wise-feed-forward",
+        "0.6.0",
+        "feed-forward layer",
+        needs=(SELF_ATTENTION, MULTI_HEAD, NORMALIZATION),
+    ),
     Package("keras-pos-embd", "0.11.0", "position embeddings"),
     Package("keras-embed-sim", "0.8.0", "tied embeddings"),
     Package("keras-trans-mask", "0.5.0", "moving masks between layers"),
@@ -171,7 +176,7 @@ PACKAGES = (
         "1.0.1",
         "segmentation networks, losses, metrics",
         "segmentation_unet.py",
-        needs=("image-classifiers==1.0.0", "efficientnet==1.0.0", "scikit-image", "lazy-loader", *APPLICATIONS),
+        needs=("image-classifiers==1.0.0", "efficientnet==1.0.0", "scikit-image", "lazy-loader", "six", *APPLICATIONS),
     ),
     Package(
         "image-classifiers",
