@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <numeric>
 #include <stdexcept>
 
 #include "fused_loads.h"
@@ -133,12 +134,21 @@ struct Program::Layout {
     void choose_chunk() {
         chunk = kChunkElements;
         size_t widest = 0;
-        for (const Reduction& r : loop.reductions) widest = std::max(widest, r.period);
-        if (!loop.reductions.empty()) {
+        bool whole = false;
+        for (const Reduction& r : loop.reductions) {
+            if (r.group == 0) widest = std::max(widest, r.period);
+            whole |= r.group == 0;
+        }
+        if (whole) {
             chunk = std::max(chunk, (loop.count + kMaxChunks - 1) / kMaxChunks);
             chunk = std::max(chunk, 8 * widest);
         }
-        chunk = std::max(block, rounded_up(chunk, block));
+        size_t unit = block;
+        for (const Reduction& r : loop.reductions) {
+            // A group stays with one thread.
+            if (r.group > 0) unit = std::lcm(unit == block ? loop.length : unit, r.group * (r.per_row ? loop.length : 1));
+        }
+        chunk = std::max(unit, rounded_up(chunk, unit));
         chunks = (loop.count + chunk - 1) / chunk;
         for (const Reduction& r : loop.reductions) {
             partials.push_back(partial_words);
@@ -174,6 +184,54 @@ struct Program::Layout {
 namespace {
 
 using Layout = Program::Layout;
+
+bool is_integer(const Reduction& r) { return r.type == Reduction::i32 || r.type == Reduction::i64; }
+
+void clear(const Reduction& r, char* acc) {
+    if (is_integer(r)) {
+        const int64_t value = r.kind == Reduction::sum   ? 0
+                              : r.kind == Reduction::max ? std::numeric_limits<int64_t>::min()
+                                                         : std::numeric_limits<int64_t>::max();
+        std::fill_n(reinterpret_cast<int64_t*>(acc), r.period, value);
+    } else {
+        const double inf = std::numeric_limits<double>::infinity();
+        const double value = r.kind == Reduction::sum ? 0.0 : r.kind == Reduction::max ? -inf : inf;
+        std::fill_n(reinterpret_cast<double*>(acc), r.period, value);
+    }
+}
+
+template <typename A>
+A joined(const Reduction& r, A a, A x) {
+    if (r.kind == Reduction::sum) return a + x;
+    if (r.kind == Reduction::max) return x > a || x != x ? x : a;
+    return x < a || x != x ? x : a;
+}
+
+template <typename A, typename T>
+void write_results(const Reduction& r, const A* acc, size_t stride, size_t chunks, double terms, T* out) {
+    for (size_t j = 0; j < r.period; ++j) {
+        A total = acc[j];
+        for (size_t c = 1; c < chunks; ++c) total = joined(r, total, acc[c * stride + j]);
+        out[j] = r.mean ? static_cast<T>(static_cast<double>(total) / terms) : static_cast<T>(total);
+    }
+}
+
+size_t item_of(const Reduction& r) { return r.type == Reduction::f64 || r.type == Reduction::i64 ? 8 : 4; }
+
+void write(const Reduction& r, const char* acc, size_t stride, size_t chunks, double terms, char* out) {
+    const auto* floats = reinterpret_cast<const double*>(acc);
+    const auto* integers = reinterpret_cast<const int64_t*>(acc);
+    switch (r.type) {
+        case Reduction::f32:
+            return write_results(r, floats, stride, chunks, terms, reinterpret_cast<float*>(out));
+        case Reduction::f64:
+            return write_results(r, floats, stride, chunks, terms, reinterpret_cast<double*>(out));
+        case Reduction::i32:
+            return write_results(r, integers, stride, chunks, terms, reinterpret_cast<int32_t*>(out));
+        default:
+            return write_results(r, integers, stride, chunks, terms, reinterpret_cast<int64_t*>(out));
+    }
+}
 
 // Pointers of one loop in one thread's hands.
 struct Frame {
@@ -257,11 +315,35 @@ struct Frame {
             const size_t n = r.per_row ? rows : count;
             const Folds& folds = tables().folds[r.kind][r.type];
             char* acc = partials + layout->partials[k] * 8;
-            if (r.period == 1) {
+            if (r.group > 0) {
+                fold_groups(r, folds, r.per_row ? row : first, n, acc);
+            } else if (r.period == 1) {
                 folds.all(slots[r.slot], n, acc);
             } else {
                 folds.columns(slots[r.slot], n, (r.per_row ? row : first) % r.period, r.period, acc);
             }
+        }
+    }
+
+    // Results of groups that end in this block are written at once.
+    void fold_groups(const Reduction& r, const Folds& folds, size_t place, size_t count, char* acc) {
+        const size_t item = item_of(r);
+        const char* x = slots[r.slot];
+        while (count > 0) {
+            const size_t inside = place % r.group, run = std::min(count, r.group - inside);
+            if (r.period == 1) {
+                folds.all(x, run, acc);
+            } else {
+                folds.columns(x, run, inside % r.period, r.period, acc);
+            }
+            if (inside + run == r.group) {
+                char* out = data[static_cast<size_t>(r.operand)] + place / r.group * r.period * item;
+                write(r, acc, 0, 1, static_cast<double>(r.group / r.period), out);
+                clear(r, acc);
+            }
+            x += run * item;
+            place += run;
+            count -= run;
         }
     }
 
@@ -275,37 +357,6 @@ struct Frame {
         have.count = count;
     }
 };
-
-bool is_integer(const Reduction& r) { return r.type == Reduction::i32 || r.type == Reduction::i64; }
-
-void clear(const Reduction& r, char* acc) {
-    if (is_integer(r)) {
-        const int64_t value = r.kind == Reduction::sum   ? 0
-                              : r.kind == Reduction::max ? std::numeric_limits<int64_t>::min()
-                                                         : std::numeric_limits<int64_t>::max();
-        std::fill_n(reinterpret_cast<int64_t*>(acc), r.period, value);
-    } else {
-        const double inf = std::numeric_limits<double>::infinity();
-        const double value = r.kind == Reduction::sum ? 0.0 : r.kind == Reduction::max ? -inf : inf;
-        std::fill_n(reinterpret_cast<double*>(acc), r.period, value);
-    }
-}
-
-template <typename A>
-A joined(const Reduction& r, A a, A x) {
-    if (r.kind == Reduction::sum) return a + x;
-    if (r.kind == Reduction::max) return x > a || x != x ? x : a;
-    return x < a || x != x ? x : a;
-}
-
-template <typename A, typename T>
-void write_results(const Reduction& r, const A* acc, size_t stride, size_t chunks, double terms, T* out) {
-    for (size_t j = 0; j < r.period; ++j) {
-        A total = acc[j];
-        for (size_t c = 1; c < chunks; ++c) total = joined(r, total, acc[c * stride + j]);
-        out[j] = r.mean ? static_cast<T>(static_cast<double>(total) / terms) : static_cast<T>(total);
-    }
-}
 
 class FusedTask final : public Task {
   public:
@@ -367,22 +418,11 @@ class FusedTask final : public Task {
         const Layout& layout = (*layouts_)[l];
         for (size_t k = 0; k < layout.loop.reductions.size(); ++k) {
             const Reduction& r = layout.loop.reductions[k];
+            if (r.group > 0) continue;
             char* out = data_[layout.first_operand + static_cast<size_t>(r.operand)];
             const char* acc = partial(l, 0) + layout.partials[k] * 8;
-            const size_t stride = layout.partial_words, n = layout.chunks;
             const size_t seen = r.per_row ? layout.loop.count / layout.loop.length : layout.loop.count;
-            const double terms = static_cast<double>(seen / r.period);
-            if (r.type == Reduction::f32) {
-                write_results(r, reinterpret_cast<const double*>(acc), stride, n, terms, reinterpret_cast<float*>(out));
-            } else if (r.type == Reduction::f64) {
-                write_results(r, reinterpret_cast<const double*>(acc), stride, n, terms, reinterpret_cast<double*>(out));
-            } else if (r.type == Reduction::i32) {
-                write_results(r, reinterpret_cast<const int64_t*>(acc), stride, n, terms,
-                              reinterpret_cast<int32_t*>(out));
-            } else {
-                write_results(r, reinterpret_cast<const int64_t*>(acc), stride, n, terms,
-                              reinterpret_cast<int64_t*>(out));
-            }
+            write(r, acc, layout.partial_words, layout.chunks, static_cast<double>(seen / r.period), out);
         }
     }
 

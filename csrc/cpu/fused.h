@@ -97,6 +97,7 @@ struct Reduction {
     int slot;
     bool per_row;   // what it reads has one element per row
     size_t period;  // results; element i goes into result i % period
+    size_t group;   // results for every so many elements, one set after the other; 0: for all elements
     int operand;    // where the results go
 };
 

@@ -1,6 +1,7 @@
 // Instructions of fused programs that look at whole rows, and the folds of reductions, compiled once per
 // instruction set.
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include "../kernels/math.h"
@@ -12,18 +13,25 @@ namespace {
 
 constexpr size_t kLanes = 32;  // sums are carried in so many parts, which vectorise and lose few digits
 
+// Integers are summed as unsigned ones: they wrap around.
+template <typename T>
+using Carrier = std::conditional_t<std::is_same<T, int32_t>::value, uint32_t,
+                                   std::conditional_t<std::is_same<T, int64_t>::value, uint64_t, T>>;
+
 struct Sum {
     template <typename T>
     GPUKERAS_HD_MEMBER T first() { return T(0); }
     template <typename T>
-    GPUKERAS_HD_MEMBER T join(T a, T x) { return a + x; }
+    GPUKERAS_HD_MEMBER T join(T a, T x) {
+        return static_cast<T>(static_cast<Carrier<T>>(a) + static_cast<Carrier<T>>(x));
+    }
 };
 
 // NaN wins.
 struct Max {
     template <typename T>
     GPUKERAS_HD_MEMBER T first() {
-        if constexpr (std::is_integral<T>::value) return T(1) << (8 * sizeof(T) - 1);
+        if constexpr (std::is_integral<T>::value) return std::numeric_limits<T>::min();
         else return -static_cast<T>(__builtin_inf());
     }
     template <typename T>
@@ -33,38 +41,31 @@ struct Max {
 struct Min {
     template <typename T>
     GPUKERAS_HD_MEMBER T first() {
-        if constexpr (std::is_integral<T>::value) return ~(T(1) << (8 * sizeof(T) - 1));
+        if constexpr (std::is_integral<T>::value) return std::numeric_limits<T>::max();
         else return static_cast<T>(__builtin_inf());
     }
     template <typename T>
     GPUKERAS_HD_MEMBER T join(T a, T x) { return x < a || x != x ? x : a; }
 };
 
-// Integers are summed as unsigned ones: they wrap around.
-template <typename T>
-using Carrier = std::conditional_t<std::is_same<T, int32_t>::value, uint32_t,
-                                   std::conditional_t<std::is_same<T, int64_t>::value, uint64_t, T>>;
-
 template <typename F, typename T>
 inline T fold(const T* x, size_t n) {
-    using C = std::conditional_t<std::is_same<F, Sum>::value, Carrier<T>, T>;
-    const C* values = reinterpret_cast<const C*>(x);
     if (n < kLanes) {
-        C total = static_cast<C>(F::template first<T>());
-        for (size_t i = 0; i < n; ++i) total = F::template join<C>(total, values[i]);
-        return static_cast<T>(total);
+        T total = F::template first<T>();
+        for (size_t i = 0; i < n; ++i) total = F::template join<T>(total, x[i]);
+        return total;
     }
-    C part[kLanes];
-    for (size_t j = 0; j < kLanes; ++j) part[j] = values[j];
+    T part[kLanes];
+    for (size_t j = 0; j < kLanes; ++j) part[j] = x[j];
     size_t i = kLanes;
     for (; i + kLanes <= n; i += kLanes) {
-        for (size_t j = 0; j < kLanes; ++j) part[j] = F::template join<C>(part[j], values[i + j]);
+        for (size_t j = 0; j < kLanes; ++j) part[j] = F::template join<T>(part[j], x[i + j]);
     }
-    for (size_t j = 0; i < n; ++i, ++j) part[j] = F::template join<C>(part[j], values[i]);
+    for (size_t j = 0; i < n; ++i, ++j) part[j] = F::template join<T>(part[j], x[i]);
     for (size_t width = kLanes / 2; width > 0; width /= 2) {
-        for (size_t j = 0; j < width; ++j) part[j] = F::template join<C>(part[j], part[j + width]);
+        for (size_t j = 0; j < width; ++j) part[j] = F::template join<T>(part[j], part[j + width]);
     }
-    return static_cast<T>(part[0]);
+    return part[0];
 }
 
 // A long row's sum is made of sums of stretches, so that rounding errors grow with the logarithm of its length.
@@ -249,43 +250,54 @@ void fold_all(const void* x, size_t count, void* acc) {
     *total = join_accumulators<F, A>(*total, static_cast<A>(fold<F, T>(static_cast<const T*>(x), count)));
 }
 
+// `rows` rows of x, which starts at column `offset`, into the accumulators: joined in T first, four at a time.
+template <typename F, typename T, typename A>
+inline void fold_rows(const T* x, size_t rows, size_t period, size_t width, A* total) {
+    size_t r = 0;
+    for (; r + 4 <= rows; r += 4, x += 4 * period) {
+#pragma GCC ivdep
+        for (size_t j = 0; j < width; ++j) {
+            const T first = F::template join<T>(x[j], x[j + period]);
+            const T second = F::template join<T>(x[j + 2 * period], x[j + 3 * period]);
+            total[j] = join_accumulators<F, A>(total[j], static_cast<A>(F::template join<T>(first, second)));
+        }
+    }
+    for (; r < rows; ++r, x += period) {
+#pragma GCC ivdep
+        for (size_t j = 0; j < width; ++j) total[j] = join_accumulators<F, A>(total[j], static_cast<A>(x[j]));
+    }
+}
+
 template <typename F, typename T>
 void fold_columns(const void* data, size_t count, size_t offset, size_t period, void* acc) {
     using A = Accumulator<T>;
     A* total = static_cast<A*>(acc);
     const T* x = static_cast<const T*>(data);
-    constexpr size_t kWide = 512;
-    if (std::is_same<T, float>::value && period <= kWide / 2 && count >= 2 * period) {
+    constexpr size_t kWide = 256;
+    if (std::is_same<T, float>::value && period <= kWide / 4 && count >= 2 * kWide) {
         // Several rows side by side, so that short rows vectorise too.
         T part[kWide];
         const size_t rows = kWide / period, width = rows * period;
-        size_t i = 0;
-        if (count >= width) {
-            std::memcpy(part, x, width * sizeof(T));
-            for (i = width; i + width <= count; i += width) {
-                for (size_t j = 0; j < width; ++j) part[j] = F::template join<T>(part[j], x[i + j]);
-            }
-            for (size_t r = 0; r < rows; ++r) {
-                size_t column = offset;
-                for (size_t j = 0; j < period; ++j) {
-                    total[column] = join_accumulators<F, A>(total[column], static_cast<A>(part[r * period + j]));
-                    column = column + 1 == period ? 0 : column + 1;
-                }
-            }
+        std::memcpy(part, x, width * sizeof(T));
+        size_t i = width;
+        for (; i + width <= count; i += width) {
+            for (size_t j = 0; j < width; ++j) part[j] = F::template join<T>(part[j], x[i + j]);
         }
+        fold_rows<F, T, A>(part, rows, period, period - offset, total + offset);
+        fold_rows<F, T, A>(part + (period - offset), rows, period, offset, total);
         x += i;
         count -= i;
     }
-    while (count > 0) {
+    if (offset > 0) {
         const size_t run = period - offset < count ? period - offset : count;
-#pragma GCC ivdep
-        for (size_t j = 0; j < run; ++j) {
-            total[offset + j] = join_accumulators<F, A>(total[offset + j], static_cast<A>(x[j]));
-        }
+        fold_rows<F, T, A>(x, 1, period, run, total + offset);
         x += run;
         count -= run;
-        offset = offset + run == period ? 0 : offset + run;
+        if (offset + run < period) return;
     }
+    const size_t rows = count / period;
+    fold_rows<F, T, A>(x, rows, period, period, total);
+    fold_rows<F, T, A>(x + rows * period, 1, period, count - rows * period, total);
 }
 
 #define FOLD(F, T) {fold_all<F, T>, fold_columns<F, T>}

@@ -23,8 +23,8 @@ using OperandTuple =
 // (opcode, works on rows, per row, out, inputs, numbers, seed)
 using InstructionTuple =
     std::tuple<std::string, bool, bool, int, std::vector<int>, std::vector<double>, uint64_t>;
-// (kind, type, mean, slot, per row, period, operand)
-using ReductionTuple = std::tuple<int, int, bool, int, bool, size_t, int>;
+// (kind, type, mean, slot, per row, period, group, operand)
+using ReductionTuple = std::tuple<int, int, bool, int, bool, size_t, size_t, int>;
 // (elements, row length, blocks, wide blocks, operands, instructions, reductions)
 using LoopTuple = std::tuple<size_t, size_t, size_t, bool, std::vector<OperandTuple>, std::vector<InstructionTuple>,
                              std::vector<ReductionTuple>>;
@@ -46,9 +46,9 @@ Loop loop(const LoopTuple& t) {
         made.operands.push_back({static_cast<Operand::Kind>(kind), output, per_row, item, shape, strides});
     }
     for (const InstructionTuple& i : instructions) made.instructions.push_back(instruction(i));
-    for (const auto& [kind, type, mean, slot, per_row, period, operand] : reductions) {
+    for (const auto& [kind, type, mean, slot, per_row, period, group, operand] : reductions) {
         made.reductions.push_back({static_cast<Reduction::Kind>(kind), static_cast<Reduction::Type>(type), mean, slot,
-                                   per_row, period, operand});
+                                   per_row, period, group, operand});
     }
     return made;
 }

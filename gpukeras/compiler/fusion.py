@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ..kernels.fused import Fused, Loop
 from .fusion_loops import Cluster, assemble
-from .fusion_pieces import SMALL, Piece, piece_of
+from .fusion_pieces import SMALL, Piece, expanded, piece_of
 from .value import Step, Value
 
 MOST_PIECES = 160  # of a loop: its operands and blocks have to fit the evaluator's table
@@ -24,7 +24,7 @@ def fuse(steps: list[Step], needed: set[Value], updated: set[Value]) -> list[Ste
         needed: root values read after the last step.
         updated: those of them that only variables want.
     """
-    order = _Schedule(steps, needed, updated)
+    order = _Schedule([part for step in steps for part in expanded(step)], needed, updated)
     fused: list[Step] = []
     for slot, step in enumerate([None, *order.anchors]):
         if step is not None:
@@ -106,7 +106,7 @@ class _Schedule:
         roots = {v.root for v in step.ins}
         small = out.size <= SMALL and all(r.size <= SMALL for r in roots)
         makers = [m for m in map(self.makers.get, roots) if m in self.pieces and m not in self.waiting]
-        made_here = any(self.slot[m] == here for m in makers)  # type: ignore[index]
+        made_here = any(self.slot[m] == here for m in makers)
         longer = sum(r.nbytes for r in roots if self._last_read(r, step) < latest)
         if (not made_here or here == 0) if small else longer <= out.nbytes:
             self.slot[step] = latest
@@ -121,6 +121,8 @@ class _Gathering:
         self.clusters: list[Cluster] = []
         for piece in order.members.get(slot, ()):
             self._add(piece)
+        for cluster in sorted(self.clusters, key=lambda c: -c.phase):
+            self._delay(cluster)
 
     def _add(self, piece: Piece) -> None:
         makers = {self.home[s.value.root]: None for s in piece.sources if s.value.root in self.home}
@@ -162,17 +164,21 @@ class _Gathering:
         parts = [c for c in makers if c is last or self._movable(c, last)]
         if len(parts) < 2:
             return None
+        return self._unite(parts, last.phase, piece)
+
+    def _unite(self, parts: list[Cluster], phase: int, reader: Piece | None) -> Cluster | None:
+        """Clusters as one that could take `reader` in too, or None where that cannot be."""
         pieces = sorted((p for c in parts for p in c.pieces), key=lambda p: p.order)
-        joined = Cluster(last.phase)
-        for p in [*pieces, piece]:
-            if len(joined.pieces) >= MOST_PIECES or not joined.accepts(p):
+        if len(pieces) >= MOST_PIECES:
+            return None
+        joined = Cluster(phase)
+        for p in pieces:
+            if not joined.accepts(p):
                 return None
             joined.add(p)
-        joined = Cluster(last.phase)
-        for p in pieces:
-            joined.accepts(p)
-            joined.add(p)
-            self.home[p.out] = joined
+        if reader is not None and not joined.accepts(reader):
+            return None
+        self.home.update((p.out, joined) for p in pieces)
         joined.after = {c for part in parts for c in part.after} - set(parts)
         self.clusters = [c for c in self.clusters if c not in parts] + [joined]
         for c in self.clusters:
@@ -183,6 +189,12 @@ class _Gathering:
     def _movable(self, cluster: Cluster, last: Cluster) -> bool:
         """Whether a cluster may be done in the phase of another one, and as part of it."""
         return all(c is last or cluster not in c.after or c.phase > last.phase for c in self.clusters)
+
+    def _delay(self, cluster: Cluster) -> None:
+        """Makes a cluster part of the only one that reads its results, where that can be."""
+        readers = [c for c in self.clusters if cluster in c.after]
+        if len(readers) == 1:
+            self._unite([cluster, readers[0]], readers[0].phase, None)
 
     def steps(self) -> list[Step]:
         """A step per phase for small clusters, one for each large one."""

@@ -94,8 +94,8 @@ def assemble(cluster: Cluster, ins: dict[Value, int], outs: dict[Value, int]) ->
         reads = tuple(_read(cluster, piece, s, places, ins) for s in piece.sources)
         if piece.kind in ("all", "columns"):
             kind, type_ = piece.opcode.split(":")
-            period = piece.out.size
-            folds.append(Fold(kind, type_, reads[0], per_row, period, outs[piece.out]))
+            period = piece.out.size if piece.group == 0 else piece.out.size * piece.group // piece.count
+            folds.append(Fold(kind, type_, reads[0], per_row, period, piece.group, outs[piece.out]))
             continue
         seed, counter = random_state(piece.step.op)
         places[piece.out] = len(parts)

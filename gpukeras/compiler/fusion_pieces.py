@@ -8,13 +8,14 @@ import numpy as np
 
 from ..graph.op import Op
 from ..graph.shape import normalize_axis, prod
-from ..kernels.native.fused import opcodes
+from ..kernels import find
+from ..kernels.native.opcodes import opcodes
 from ..ops.elementwise import Cast, Identity, StopGradient
-from ..ops.pointwise import Elementwise
+from ..ops.pointwise import REGISTRY, Elementwise
 from ..ops.random import DropoutMask, RandomUniform
-from ..ops.reduction import ArgMax, ArgMin, Max, Mean, Min, Sum, SumTo, concrete_axes
+from ..ops.reduction import ArgMax, ArgMin, Max, Mean, Min, Sum, SumTo, concrete_axes, reduced
 from ..ops.shaping import Reshape
-from ..ops.softmax import LogSoftmax, Softmax, SoftmaxGrad
+from ..ops.softmax import LogSoftmax, Moments, Softmax, SoftmaxGrad
 from .value import Step, Value
 
 TYPES = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "bool": "b8"}
@@ -51,10 +52,11 @@ class Piece:
         count: elements it looks at.
         length: elements of a row, 1 where it knows no rows.
         order: place among the pieces of its slot.
+        group: for 'columns': results for every so many elements; 0: for all together.
         opcode: of the evaluator; for 'all' and 'columns' 'kind:type' of the reduction.
     """
 
-    __slots__ = ("step", "kind", "count", "length", "opcode", "numbers", "sources", "order")
+    __slots__ = ("step", "kind", "count", "length", "opcode", "numbers", "sources", "order", "group")
 
     def __init__(self, step: Step, kind: str, count: int, length: int, opcode: str) -> None:
         self.step = step
@@ -65,6 +67,7 @@ class Piece:
         self.numbers: tuple[float, ...] = ()
         self.sources: list[Source] = []
         self.order = 0
+        self.group = 0
 
     @property
     def out(self) -> Value:
@@ -125,6 +128,31 @@ def piece_of(step: Step) -> Piece | None:
     return None
 
 
+def expanded(step: Step) -> list[Step]:
+    """The steps to do instead of an operation that is made of a map and reductions."""
+    op = step.op
+    if not isinstance(op, Moments) or find("native", op, [step.ins[0].proto], [v.proto for v in step.outs]) is not None:
+        return [step]
+    x, (mean, variance) = step.ins[0], step.outs
+    kept = reduced(x.shape, op.axes, True)
+    centre = mean
+    if mean.shape != kept:
+        centre = Value(kept, mean.dtype, "view")  # type: ignore[arg-type]
+        centre.base, centre.op = mean, Reshape(kept)
+    squares = Value(x.shape, x.dtype, "temp")
+    average = Mean(op.axes, op.keepdims)
+    steps = [
+        Step(average, [x], [mean], step.where, [None]),
+        Step(REGISTRY["squared_difference"](), [x, centre], [squares], step.where, [None, None]),
+        Step(average, [squares], [variance], step.where, [None]),
+    ]
+    if any(piece_of(s) is None for s in steps):
+        return [step]
+    for s in steps:
+        s.outs[0].step = s
+    return steps
+
+
 def _checked(piece: Piece) -> Piece | None:
     return piece if piece.opcode in opcodes() else None
 
@@ -162,25 +190,20 @@ def _fold(step: Step) -> Piece | None:
     gone = [i for i in axes if x.shape[i] != 1]
     if not gone:
         return None
+    length = prod([x.shape[i] for i in gone])
     if not kept:
         piece = Piece(step, "all", x.size, 1, f"{word}:{type_}")
     elif max(gone) < min(kept):
         piece = Piece(step, "columns", x.size, 1, f"{word}:{type_}")
+    elif max(kept) < min(gone) and length <= LONGEST_ROW and f"row_{word}:{type_}" in opcodes():
+        piece = Piece(step, "row", x.size, length, f"row_{word}:{type_}")
     else:
-        length = prod([x.shape[i] for i in gone])
-        order = None if max(kept) < min(gone) else [*kept, *gone]
-        if length > LONGEST_ROW or (order is not None and x.size > SMALL):
+        # kept axes, reduced ones, and perhaps kept ones again: a set of results for each place in the first
+        before = [i for i in kept if i < min(gone)]
+        if any(min(gone) < i < max(gone) for i in kept):
             return None
-        rows = _checked(Piece(step, "row", x.size, length, f"row_{word}:{type_}"))
-        if rows is not None and order is not None:  # one axis after the other: as if it were transposed
-            ones = [i for i in range(len(x.shape)) if x.shape[i] == 1]
-            moved = x.proto.transpose([*ones, *order])
-            dims, strides = _merged(moved)
-            rows.sources = [Source(x, "strided", tuple(dims), tuple(strides))]
-            return rows
-        if rows is None:
-            return None
-        piece = rows
+        piece = Piece(step, "columns", x.size, 1, f"{word}:{type_}")
+        piece.group = x.size // prod([x.shape[i] for i in before])
     piece.sources = [source_of(x, x.shape)]
     return piece
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..graph.op import Binding, Thunk
 from ..graph.tensor import Tensor
+from ..kernels.native.calls import as_tasks
 from ..runtime.device import Device
 from ..runtime.feed import Rows
 from ..runtime.memory import Arena, Memory
@@ -92,7 +93,8 @@ class Binder:
             ins = [self._input(step, v) for v in step.ins]
             outs = [None if v is None else self.array(v) for v in step.outs]
             work = [self.arena.array(offset, spec.shape, spec.dtype) for offset, spec in scratch]  # type: ignore[arg-type]
-            calls.append(step.bind(Binding(self.device.xp, ins, outs, work, step.prepared, step.where)))
+            bound = step.bind(Binding(self.device.xp, ins, outs, work, step.prepared, step.where))
+            calls.append(as_tasks(bound) if self.program.engine == "native" else bound)
         return calls
 
     def thunks(self) -> list[Thunk]:

@@ -11,7 +11,7 @@ from ..graph.op import Spec
 from ..graph.shape import prod
 from ..graph.tensor import Tensor, Variable
 from ..kernels.fused import Fused
-from ..kernels.native.fused import opcodes
+from ..kernels.native.opcodes import opcodes
 from ..ops.elementwise import Identity
 from ..runtime.memory import ArenaPlanner
 from .blocked import Blocked, group_elementwise

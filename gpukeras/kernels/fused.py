@@ -65,6 +65,7 @@ class Fold(NamedTuple):
         read: what is reduced.
         per_row: whether that has one element per row.
         period: number of results; element i goes into result i % period.
+        group: results for every so many elements, one set after the other; 0: one set for all.
         out: index of the step's output.
     """
 
@@ -73,13 +74,14 @@ class Fold(NamedTuple):
     read: Read
     per_row: bool
     period: int
+    group: int
     out: int
 
 
 class Loop(NamedTuple):
-    """Parts over the same elements: rows of `length`, `count` elements in all."""
+    """Parts over the same `elements`, which are rows of `length`."""
 
-    count: int
+    elements: int
     length: int
     parts: tuple[Part, ...]
     folds: tuple[Fold, ...]
@@ -110,7 +112,7 @@ class Fused(Op):
             for i, r in reads:
                 if r.inner or r.source != source:
                     continue
-                if k != home or not ((r.how == "full" and i <= made) or (loop.count == 1 and r.how == "scalar")):
+                if k != home or not ((r.how == "full" and i <= made) or (loop.elements == 1 and r.how == "scalar")):
                     return False
         return True
 

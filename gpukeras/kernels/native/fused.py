@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,18 +11,12 @@ from ...graph.op import Binding, Thunk
 from ...runtime import native
 from ..fused import Fused, Loop, Part, Read
 from ..registry import Kernel, kernel
+from .calls import copy
 
 _KINDS = {"full": 0, "scalar": 1, "strided": 2, "direct": 3}
 _FOLDS = {"sum": 0, "mean": 0, "max": 1, "min": 2}
 _TYPES = {"f32": 0, "f64": 1, "i32": 2, "i64": 3}
 _ITEM = {"f32": 4, "f64": 8, "i32": 4, "i64": 8}
-
-
-@functools.cache
-def opcodes() -> frozenset[str]:
-    """Names of the instructions the evaluator has; none where the extension is off."""
-    module = native.load()
-    return frozenset(module.fused_opcodes()) if module is not None and hasattr(module, "fused_opcodes") else frozenset()
 
 
 class _Assembly:
@@ -68,7 +61,8 @@ class _Assembly:
 
     def _ending(self, part: Part, index: int) -> tuple[list[int], list[int]]:
         """Blocks no one reads after part `index`: those its result may take at once, and those free after it."""
-        now, later = [], []
+        now: list[int] = []
+        later: list[int] = []
         for source in {r.source for r in part.reads if r.inner and self._last[r.source] == index}:
             block, made = self._slots[source], self.loop.parts[source]
             if block >= 0:
@@ -116,7 +110,8 @@ class _Assembly:
             item = _ITEM[fold.type]
             out = ~self._operand(("out", fold.out), "direct", True, False, item, ("out", fold.out))
             mean = fold.kind == "mean"
-            folds.append((_FOLDS[fold.kind], _TYPES[fold.type], mean, slot, fold.per_row, fold.period, out))
+            kind, type_ = _FOLDS[fold.kind], _TYPES[fold.type]
+            folds.append((kind, type_, mean, slot, fold.per_row, fold.period, fold.group, out))
         return self._finish(made, folds)
 
     def _finish(self, made: list[tuple[Any, ...]], folds: list[tuple[Any, ...]]) -> tuple[Any, ...]:
@@ -129,7 +124,24 @@ class _Assembly:
         ]
         ends = [(*f[:3], place(f[3]), *f[4:]) for f in folds]
         wide = any(part.item == 8 for part in self.loop.parts)
-        return (self.loop.count, self.loop.length, self.blocks, wide, self.operands, code, ends)
+        return (self.loop.elements, self.loop.length, self.blocks, wide, self.operands, code, ends)
+
+
+def _fitted(arrays: Sequence[Any], layouts: Sequence[Any]) -> tuple[list[Thunk], list[Any]]:
+    """The arrays in the layouts the program was made for, and the copies that need.
+
+    Arrays that a caller owns, such as those of a loop's steps, may have strides of their own.
+    """
+    calls: list[Thunk] = []
+    fitting: list[Any] = []
+    for x, layout in zip(arrays, layouts, strict=True):
+        same = all(n < 2 or s == t for n, s, t in zip(x.shape, x.strides, layout.strides, strict=True))
+        fitting.append(x if same else np.empty(x.shape, x.dtype))
+        if not same:
+            if not layout.flags.c_contiguous:
+                raise ValueError(f"fused: an array came with strides {x.strides}, {layout.strides} were announced")
+            calls.append(copy(fitting[-1], x))
+    return calls, fitting
 
 
 @kernel("native", Fused)
@@ -144,7 +156,15 @@ def fused(op: Fused, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel |
     counters = [part.counter for loop in op.loops for part in loop.parts if part.counter is not None]
 
     def bind(b: Binding) -> list[Thunk]:
-        groups: dict[str, Any] = {"in": b.ins, "out": b.outs}
-        return [program.bind(counters, *[x if k == "counter" else groups[k][x] for k, x in arrays])]
+        before, fitting = _fitted(b.ins, ins)
+        after: list[Thunk] = []
+        written = list(b.outs)
+        for i, x in enumerate(b.outs):
+            if not x.flags.c_contiguous:
+                written[i] = np.empty(x.shape, x.dtype)
+                after.append(copy(x, written[i]))
+        groups = {"in": fitting, "out": written}
+        task = program.bind(counters, *[x if k == "counter" else groups[k][x] for k, x in arrays])
+        return [*before, task, *after]
 
     return Kernel(f"fused:{sum(len(loop.parts) + len(loop.folds) for loop in op.loops)}", bind)
