@@ -116,9 +116,9 @@ class Leaf:
 class Graph:
     """The one graph there is, for programs that ask for it."""
 
-    seed: int | None = None
-
     def __init__(self) -> None:
+        self.seed: int | None = None  # TensorFlow's graph seed, and how many operations took theirs from it
+        self.seeds_taken = 0
         self.collections: dict[Any, list[Any]] = {}
 
     @contextmanager

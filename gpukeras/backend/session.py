@@ -89,6 +89,7 @@ def clear_session() -> None:
     _State.learning_phase = None
     _State.session = None
     GRAPH.collections.clear()
+    GRAPH.seed = None
     set_default_session(None)
     gc.collect()  # models are cyclic; scripts call this to get their memory back at once
 

@@ -215,6 +215,10 @@ def test_only_the_branch_taken_updates():
     with tf.Session() as sess:
         assert [sess.run(y, {p: flag}) for flag in (True, False, True)] == [1, -1, 2]
         assert sess.run(v) == 2
+        outside = tf.assign_sub(v, 1.0)
+        z = tf.cond(p, lambda: outside * 2, lambda: tf.constant(0.0))
+        assert sess.run(z, {p: False}) == 0 and sess.run(v) == 1  # made outside: it happens either way
+        sess.run(tf.assign_add(v, 1.0))
         sess.run(op, {p: False})
         sess.run(op, {p: True})
         assert sess.run(v) == 12
@@ -549,9 +553,14 @@ def test_seeds():
         with tf.Session() as sess:
             return sess.run(x)
 
+    np.random.seed(3)
     first, second = draw(), draw()
     np.testing.assert_array_equal(first, second)
+    assert np.random.rand() == np.random.RandomState(3).rand()  # NumPy's numbers are left alone
+    with tf.Session() as sess:
+        assert not np.array_equal(sess.run(tf.random_uniform([3], 1, 2)), first)
     assert (first >= 1).all() and (first < 2).all()
+    tf.set_random_seed(8)
     with tf.Session() as sess:
         many = sess.run(tf.multinomial(tf.log([[0.1, 0.9], [0.5, 0.5]]), 2000))
         order = sess.run(tf.random_shuffle(tf.range(50)))

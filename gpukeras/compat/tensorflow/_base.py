@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ... import ops
+from ...backend.running import GRAPH
 from ...graph.dtype import DType, as_dtype
 from ...graph.tensor import Constant, Tensor, as_tensor
 from ._shapes import Dimension, TensorShape
@@ -156,6 +157,16 @@ def named(function: Callable[..., Any]) -> Callable[..., Any]:
         return label(out, name, args) if name else out
 
     return call
+
+
+def op_seed(seed: Any) -> int | None:
+    """The seed of a random operation: the one given, the next of the graph's, or None (drawn from np.random)."""
+    if seed is not None:
+        return int(seed)
+    if GRAPH.seed is None:
+        return None
+    GRAPH.seeds_taken += 1
+    return (GRAPH.seed * 1000003 + GRAPH.seeds_taken * 7919) % (2**31 - 1)
 
 
 def dtype_name(dtype: Any) -> DType:

@@ -58,6 +58,7 @@ def cond(
     if isinstance(pred, (bool, np.bool_)):
         raise TypeError("pred must not be a Python bool")
     flag = convert(pred)
+    since = scope.next_node_id()
     yes, no = true_fn(), false_fn()
     a, b = flatten(yes), flatten(no)
     if len(a) != len(b):
@@ -66,26 +67,26 @@ def cond(
         return yes
     if any(isinstance(x, Operation) for x in [*a, *b]):
         return _either(flag, [x for x in a if x is not None], [x for x in b if x is not None])
-    out = [_choose(flag, p, q) for p, q in zip(a, b, strict=True)]
+    out = [_choose(flag, p, q, since) for p, q in zip(a, b, strict=True)]
     merged = rebuild(yes, iter(out))
     return merged[0] if isinstance(merged, (list, _tuple)) and len(merged) == 1 and not strict else merged
 
 
-def _choose(flag: Tensor, a: Any, b: Any) -> Tensor:
+def _choose(flag: Tensor, a: Any, b: Any, since: int) -> Tensor:
     x, y = convert(a), convert(b, convert(a).dtype)
     chosen = ops.cond(flag, x, y)
-    updates = _guarded(flag, x, True) + _guarded(flag, y, False)
+    updates = _guarded(flag, x, True, since) + _guarded(flag, y, False, since)
     return ops.after(chosen, updates) if updates else chosen
 
 
-def _guarded(flag: Tensor, branch: Tensor, when: bool) -> list[Tensor]:
-    """Updates behind a branch, made to change nothing unless it is taken."""
+def _guarded(flag: Tensor, branch: Tensor, when: bool, since: int) -> list[Tensor]:
+    """Updates made in a branch (after node `since`), now changing nothing unless it is taken."""
     from ...graph.gradient import ancestors
 
     out = []
     for node in ancestors([branch]):
         for t in node.outputs:
-            if hasattr(t, "_update"):
+            if hasattr(t, "_update") and node.id > since:
                 variable, new = t._update
                 del t._update
                 out.append(K.update(variable, ops.cond(flag, *((new, variable) if when else (variable, new)))))

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
 from ... import backend as K
 from ...backend.running import (
     GRAPH,
@@ -147,10 +145,12 @@ def reset_default_graph() -> None:
 
 
 def set_random_seed(seed: int) -> None:
-    """Makes random operations made from now on repeat: their seeds are drawn from a generator this starts anew."""
+    """Makes TensorFlow's random operations made from now on repeat.
+
+    Those of Keras draw their seeds from np.random, as ever.
+    """
     GRAPH.seed = None if seed is None else int(seed)
-    if seed is not None:
-        np.random.seed(int(seed) % 2**32)
+    GRAPH.seeds_taken = 0
 
 
 def get_seed(op_seed: int | None) -> tuple[int | None, int | None]:

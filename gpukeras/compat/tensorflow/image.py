@@ -11,7 +11,7 @@ from ...graph.tensor import Tensor
 from . import _resize
 from . import random as tf_random
 from ._array import cast, clip_to
-from ._base import convert, named, rank_of, sizes, static
+from ._base import convert, named, op_seed, rank_of, sizes, static
 from ._missing import module_getattr
 
 globals().update({name: getattr(_resize, name) for name in _resize.NAMES})
@@ -44,7 +44,7 @@ def _random_flip(image: Any, seed: Any, axis: int) -> Tensor:
     x = convert(image)
     at = _rows(x)
     count = [sizes(x)[0], 1, 1, 1] if at else []
-    chosen = ops.random_uniform(count, 0.0, 1.0, "float32", seed) < 0.5
+    chosen = ops.random_uniform(count, 0.0, 1.0, "float32", op_seed(seed)) < 0.5
     return ops.where(chosen, ops.reverse(x, at + axis), x)
 
 

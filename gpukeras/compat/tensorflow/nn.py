@@ -10,7 +10,7 @@ from ... import backend as K
 from ... import ops
 from ...graph.tensor import Tensor
 from . import _array, _conv, _gather, _math
-from ._base import axes_of, convert, dims, label, named, pair, rank_of, sizes
+from ._base import axes_of, convert, dims, label, named, op_seed, pair, rank_of, sizes
 from ._missing import module_getattr
 
 globals().update({name: getattr(_conv, name) for name in _conv.NAMES})
@@ -266,11 +266,11 @@ def dropout(
     if not isinstance(shape, Tensor):
         shape = [n if not isinstance(n, int) or n >= 0 else sizes(t)[i] for i, n in enumerate(shape)]
     if isinstance(keep, Tensor):
-        chosen = ops.floor(ops.random_uniform(shape, 0.0, 1.0, t.dtype, seed) + ops.cast(keep, t.dtype))
+        chosen = ops.floor(ops.random_uniform(shape, 0.0, 1.0, t.dtype, op_seed(seed)) + ops.cast(keep, t.dtype))
         return t / ops.cast(keep, t.dtype) * chosen
     if not 0 < keep <= 1:
         raise ValueError(f"keep_prob must be a scalar tensor or a float in the range (0, 1], got {keep}")
-    return t if keep == 1 else t * ops.dropout_mask(shape, float(keep), t.dtype, seed)
+    return t if keep == 1 else t * ops.dropout_mask(shape, float(keep), t.dtype, op_seed(seed))
 
 
 # --- picking ------------------------------------------------------------------------------------------------------

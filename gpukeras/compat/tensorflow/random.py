@@ -7,7 +7,7 @@ from typing import Any
 from ... import ops
 from ...graph.dtype import as_dtype
 from ...graph.tensor import Tensor
-from ._base import convert, dims, named, rank_of, sizes
+from ._base import convert, dims, named, op_seed, rank_of, sizes
 from ._missing import module_getattr
 from ._session import get_seed, set_random_seed
 
@@ -17,7 +17,7 @@ def normal(
     shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = "float32", seed: Any = None, name: str | None = None
 ) -> Tensor:
     """Normally distributed numbers."""
-    return ops.random_normal(dims(shape), mean, stddev, as_dtype(dtype), seed)
+    return ops.random_normal(dims(shape), mean, stddev, as_dtype(dtype), op_seed(seed))
 
 
 @named
@@ -25,7 +25,7 @@ def truncated_normal(
     shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = "float32", seed: Any = None, name: str | None = None
 ) -> Tensor:
     """Normal numbers none of which is further than two standard deviations from the mean."""
-    return ops.truncated_normal(dims(shape), mean, stddev, as_dtype(dtype), seed)
+    return ops.truncated_normal(dims(shape), mean, stddev, as_dtype(dtype), op_seed(seed))
 
 
 @named
@@ -38,16 +38,16 @@ def uniform(
         raise ValueError(f"Must specify maxval for integer dtype {kind}")
     if not kind.is_floating and (isinstance(minval, Tensor) or isinstance(maxval, Tensor)):
         span = ops.cast(ops.subtract(convert(maxval), convert(minval)), "float64")
-        unit = ops.random_uniform(dims(shape), 0.0, 1.0, "float64", seed)
+        unit = ops.random_uniform(dims(shape), 0.0, 1.0, "float64", op_seed(seed))
         return ops.cast(ops.floor(unit * span), kind) + ops.cast(convert(minval), kind)
-    return ops.random_uniform(dims(shape), minval, 1 if maxval is None else maxval, kind, seed)
+    return ops.random_uniform(dims(shape), minval, 1 if maxval is None else maxval, kind, op_seed(seed))
 
 
 @named
 def shuffle(value: Any, seed: Any = None, name: str | None = None) -> Tensor:
     """The slices along the first axis in random order."""
     x = convert(value)
-    keys = ops.random_uniform(sizes(x)[:1], 0.0, 1.0, "float64", seed)
+    keys = ops.random_uniform(sizes(x)[:1], 0.0, 1.0, "float64", op_seed(seed))
     return ops.gather(x, ops.argsort(keys))
 
 
@@ -58,7 +58,7 @@ def multinomial(
     """Class numbers drawn with probabilities softmax(logits), some for each row (by Gumbel's maxima)."""
     x = convert(logits)
     rows, classes = sizes(x)
-    unit = ops.random_uniform([rows, num_samples, classes], 0.0, 1.0, "float64", seed)
+    unit = ops.random_uniform([rows, num_samples, classes], 0.0, 1.0, "float64", op_seed(seed))
     noise = -ops.log(-ops.log(ops.maximum(unit, 1e-300)))
     drawn = ops.argmax(ops.cast(ops.expand_dims(x, 1), "float64") + noise, -1)
     return drawn if output_dtype is None else ops.cast(drawn, output_dtype)
