@@ -2,20 +2,25 @@
 
 #include <algorithm>
 
+#include "parallel.h"
+
 namespace gpukeras::cpu {
 namespace {
 
 constexpr size_t kAlignment = 64;
+constexpr double kFewOperations = 4e6;  // some twenty microseconds on one thread: another would come late
 
 // The arguments of a run, laid out once so that a run allocates nothing of ours.
 class Execution final : public Task {
   public:
-    Execution(const dnnl::primitive& primitive, std::vector<std::pair<int, dnnl::memory>> memories)
-        : primitive_(primitive), memories_(std::move(memories)), stream_(engine()) {
+    Execution(const dnnl::primitive& primitive, std::vector<std::pair<int, dnnl::memory>> memories,
+              bool alone)
+        : primitive_(primitive), memories_(std::move(memories)), stream_(engine()), alone_(alone) {
         for (const auto& [argument, memory] : memories_) arguments_.push_back({argument, memory.get()});
     }
 
     void run() override {
+        const Alone guard(alone_);
         dnnl::error::wrap_c_api(
             dnnl_primitive_execute(primitive_.get(), stream_.get(), static_cast<int>(arguments_.size()),
                                    arguments_.data()),
@@ -27,6 +32,7 @@ class Execution final : public Task {
     std::vector<std::pair<int, dnnl::memory>> memories_;
     dnnl::stream stream_;
     std::vector<dnnl_exec_arg_t> arguments_;
+    bool alone_;
 };
 
 }  // namespace
@@ -45,6 +51,12 @@ dnnl::primitive_attr attributes(bool relu) {
         attr.set_post_ops(ops);
     }
     return attr;
+}
+
+double elements(const Layout& layout) {
+    double product = 1;
+    for (const auto n : layout.shape) product *= static_cast<double>(n);
+    return product;
 }
 
 Operand Primitive::array(const dnnl::memory::desc& desc) { return {desc, false, arity_++}; }
@@ -93,7 +105,7 @@ std::shared_ptr<Task> Primitive::bind(const std::vector<void*>& data, void* scra
             memories.emplace_back(DNNL_ARG_SCRATCHPAD,
                                   dnnl::memory(stage.scratchpad, engine(), room + shared_));
         }
-        tasks.push_back(std::make_shared<Execution>(stage.primitive, std::move(memories)));
+        tasks.push_back(std::make_shared<Execution>(stage.primitive, std::move(memories), alone_));
     }
     if (tasks.size() == 1) return tasks.front();
     return std::make_shared<Sequence>(std::move(tasks));
@@ -101,10 +113,12 @@ std::shared_ptr<Task> Primitive::bind(const std::vector<void*>& data, void* scra
 
 std::shared_ptr<Primitive> matmul(const Layout& a, const Layout& b, const Layout* bias, const Layout& out,
                                   bool relu) {
+    const bool alone = 2.0 * elements(out) * static_cast<double>(a.shape.back()) < kFewOperations;
+    const Alone guard(alone);
     const auto attr = attributes(relu);
     const dnnl::memory::desc bias_desc = bias == nullptr ? dnnl::memory::desc() : bias->desc();
     const auto desc = dnnl::matmul::primitive_desc(engine(), a.desc(), b.desc(), bias_desc, out.desc(), attr);
-    auto made = std::make_shared<Primitive>();
+    auto made = std::make_shared<Primitive>(alone);
     std::vector<std::pair<int, Operand>> arguments = {{DNNL_ARG_SRC, made->array(a.desc())},
                                                       {DNNL_ARG_WEIGHTS, made->array(b.desc())}};
     if (bias != nullptr) arguments.emplace_back(DNNL_ARG_BIAS, made->array(bias_desc));
@@ -132,6 +146,8 @@ dnnl::memory::desc channels_last(const Layout& layout) {
 std::shared_ptr<Primitive> convolution(Pass pass, const Layout& x, const Layout& w, const Layout* bias,
                                        const Layout& y, const Windows& windows, bool relu) {
     using dnnl::algorithm;
+    const bool alone = 2.0 * elements(y) * elements(w) / static_cast<double>(y.shape[1]) < kFewOperations;
+    const Alone guard(alone);
     const auto attr = attributes(relu);
     const auto xd = channels_last(x), yd = channels_last(y), wd = any(w);
     const dnnl::memory::desc bias_desc = bias == nullptr ? dnnl::memory::desc() : bias->desc();
@@ -141,7 +157,7 @@ std::shared_ptr<Primitive> convolution(Pass pass, const Layout& x, const Layout&
     const dnnl::convolution_forward::primitive_desc forward(engine(), kind, algorithm::convolution_direct, xd,
                                                             wd, bias_desc, yd, strides, dilation, before,
                                                             after, attr);
-    auto made = std::make_shared<Primitive>();
+    auto made = std::make_shared<Primitive>(alone);
     const Operand ax = made->array(x.desc()), aw = made->array(w.desc());
     const Operand ab = bias == nullptr ? Operand{} : made->array(bias_desc);
     const Operand ay = made->array(y.desc());

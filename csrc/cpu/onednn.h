@@ -20,6 +20,8 @@ struct Layout {
     dnnl::memory::desc desc() const { return {shape, type, strides}; }
 };
 
+double elements(const Layout& layout);
+
 dnnl::engine& engine();
 
 // Scratch memory comes from the caller. `relu`: the result passes through it while it is still in registers;
@@ -37,6 +39,9 @@ struct Operand {
 // others bring an operand into the layout that oneDNN works fastest in.
 class Primitive {
   public:
+    // `alone`: runs on the calling thread only.
+    explicit Primitive(bool alone) : alone_(alone) {}
+
     // The next array that `bind` takes.
     Operand array(const dnnl::memory::desc& desc);
     Operand scratch(const dnnl::memory::desc& desc);
@@ -77,6 +82,7 @@ class Primitive {
     size_t shared_ = 0;      // bytes of the operands in scratch
     size_t scratchpad_ = 0;  // bytes of the largest stage's own scratchpad, behind them
     std::string name_;
+    bool alone_;
 };
 
 // out = a b + bias, then relu where asked for. `bias` may be null. Matrices in the last two axes; earlier

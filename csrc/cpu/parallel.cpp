@@ -53,8 +53,11 @@ int count_threads() {
     return std::min(processors(), quota());
 }
 
+int threads = 1;  // for every thread of Python's; OpenMP keeps a number for each of them
+
 // A forked child has none of its parent's threads, and OpenMP would wait for them: it goes on with one.
 void stay_alone() {
+    threads = 1;
     omp_set_num_threads(1);
     omp_set_max_active_levels(0);
 }
@@ -62,11 +65,29 @@ void stay_alone() {
 }  // namespace
 
 void start_threads() {
-    omp_set_num_threads(count_threads());
+    threads = count_threads();
+    omp_set_num_threads(threads);
     pthread_atfork(nullptr, nullptr, stay_alone);
 }
 
+void adopt_threads() {
+    thread_local bool done = false;
+    if (done) return;
+    done = true;
+    omp_set_num_threads(threads);
+}
+
 int max_threads() { return omp_get_max_threads(); }
+
+Alone::Alone(bool alone) {
+    if (!alone) return;
+    before_ = omp_get_max_threads();
+    omp_set_num_threads(1);
+}
+
+Alone::~Alone() {
+    if (before_ > 0) omp_set_num_threads(before_);
+}
 
 void detail::run_parallel(size_t count, size_t grain, Job job, void* context) {
     if (count == 0) return;

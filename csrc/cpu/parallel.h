@@ -11,8 +11,23 @@ namespace gpukeras::cpu {
 // thread.
 void start_threads();
 
+// To be called in any thread before it makes or runs kernels; after the first time it costs nothing.
+void adopt_threads();
+
 // Threads a job may use, the calling one included.
 int max_threads();
+
+// While it lives, the calling thread works alone: for work that is done before another thread would be awake.
+class Alone {
+  public:
+    explicit Alone(bool alone = true);
+    ~Alone();
+    Alone(const Alone&) = delete;
+    Alone& operator=(const Alone&) = delete;
+
+  private:
+    int before_ = 0;
+};
 
 namespace detail {
 

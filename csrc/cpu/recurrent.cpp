@@ -50,11 +50,9 @@ struct SmallProduct {
     memory::desc a, b, c, scratchpad;
 
     SmallProduct(const memory::desc& a, const memory::desc& b, const memory::desc& c) : a(a), c(c) {
-        const int threads = omp_get_max_threads();
-        omp_set_num_threads(1);
+        const Alone guard;
         const dnnl::matmul::primitive_desc desc(engine(), a, b, c, attributes());
         primitive = dnnl::matmul(desc);
-        omp_set_num_threads(threads);
         this->b = desc.weights_desc();
         scratchpad = desc.scratchpad_desc();
     }
