@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from ..graph.op import Binding, Op, Thunk
@@ -100,20 +101,31 @@ class Fused(Op):
     def key(self) -> Hashable:
         return (type(self), id(self))
 
-    def overwrites(self, out: int, source: int) -> bool:
-        """Whether output `out` may lie where input `source` of the same size and type lies."""
-        home = next((k for k, loop in enumerate(self.loops) if any(p.out == out for p in loop.parts)), None)
-        if home is None:
-            return False
+    @cached_property
+    def _made(self) -> dict[int, tuple[int, int]]:
+        """Loop and place in it of the part that makes each output."""
+        return {p.out: (k, i) for k, loop in enumerate(self.loops) for i, p in enumerate(loop.parts) if p.out >= 0}
+
+    @cached_property
+    def _reads(self) -> dict[int, list[tuple[int, int, str]]]:
+        """Per input, where and how it is read: loop, place in it, `Read.how`."""
+        found: dict[int, list[tuple[int, int, str]]] = {}
         for k, loop in enumerate(self.loops):
-            made = next((i for i, part in enumerate(loop.parts) if part.out == out), -1)
             reads = [(i, r) for i, part in enumerate(loop.parts) for r in part.reads]
             reads += [(len(loop.parts), fold.read) for fold in loop.folds]
             for i, r in reads:
-                if r.inner or r.source != source:
-                    continue
-                if k != home or not ((r.how == "full" and i <= made) or (loop.elements == 1 and r.how == "scalar")):
-                    return False
+                if not r.inner:
+                    found.setdefault(r.source, []).append((k, i, r.how))
+        return found
+
+    def overwrites(self, out: int, source: int) -> bool:
+        """Whether output `out` may lie where input `source` of the same size and type lies."""
+        if out not in self._made:
+            return False
+        home, made = self._made[out]
+        for k, i, how in self._reads.get(source, ()):
+            if k != home or not ((how == "full" and i <= made) or (how == "scalar" and self.loops[k].elements == 1)):
+                return False
         return True
 
     def bind(self, b: Binding) -> Sequence[Thunk]:
