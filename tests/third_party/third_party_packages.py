@@ -202,7 +202,7 @@ PACKAGES = (
     Package("keras-tcn", "2.8.3", "temporal convolution", "tcn_adding.py"),
     Package("keract", "2.6.1", "activations and gradients", "keract_gradients.py"),
     Package("keras-metrics", "1.1.0", "stateful metrics", "keras_metrics_scores.py"),
-    Package("keras-tqdm", "2.0.1", "progress bars", "keras_tqdm_bars.py", needs=("tqdm",)),
+    Package("keras-tqdm", "2.0.1", "progress bars", "keras_tqdm_bars.py", needs=("tqdm", "six")),
     Package("phased-lstm-keras", "1.0.1", "recurrent layer of Keras 2.0", "phased_lstm_events.py"),
     Package("keras-swa", "0.1.7", "callback: averaged weights", "keras_swa_average.py"),
     Package("tta-wrapper", "0.0.1", "augmentation inside a model", "tta_flips.py"),
