@@ -16,6 +16,7 @@ void bind_fused(pybind11::module_& m);
 void bind_gather(pybind11::module_& m);
 void bind_pooling(pybind11::module_& m);
 void bind_onednn(pybind11::module_& m);
+void bind_steps(pybind11::module_& m);
 void bind_recurrent(pybind11::module_& m);
 std::string onednn_version();
 

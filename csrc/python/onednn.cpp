@@ -3,10 +3,12 @@
 
 #include <pybind11/stl.h>
 
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "../cpu/isa.h"
 #include "bindings.h"
 
 namespace py = pybind11;
@@ -28,6 +30,15 @@ Layout layout(const py::array& array) {
     return out;
 }
 
+// GPUKERAS_CPU_ISA holds oneDNN to the same instruction set as our own kernels.
+void limit_isa() {
+    if (std::getenv("GPUKERAS_CPU_ISA") == nullptr) return;
+    const cpu::Isa isa = cpu::chosen_isa();
+    dnnl::set_max_cpu_isa(isa == cpu::Isa::avx512 ? dnnl::cpu_isa::avx512_core
+                          : isa == cpu::Isa::avx2 ? dnnl::cpu_isa::avx2
+                                                  : dnnl::cpu_isa::sse41);
+}
+
 }  // namespace
 
 std::string onednn_version() {
@@ -37,6 +48,7 @@ std::string onednn_version() {
 }
 
 void bind_onednn(py::module_& m) {
+    limit_isa();
     py::register_exception<dnnl::error>(m, "OneDnnError", PyExc_RuntimeError);
     py::class_<Primitive, std::shared_ptr<Primitive>>(m, "Primitive", "A compiled oneDNN primitive.")
         .def_property_readonly("scratch_bytes", &Primitive::scratch_bytes)

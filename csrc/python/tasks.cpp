@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "../cpu/moments.h"
+#include "../cpu/parallel.h"
 #include "bindings.h"
 
 namespace py = pybind11;
@@ -22,7 +23,14 @@ py::object task_over(std::shared_ptr<cpu::Task> task, const py::args& arrays) {
 void bind_tasks(py::module_& m) {
     py::class_<cpu::Task, std::shared_ptr<cpu::Task>>(m, "Task",
                                                       "A kernel tied to its arrays; calling it runs it.")
-        .def("__call__", &cpu::Task::run, py::call_guard<py::gil_scoped_release>());
+        .def(
+            "__call__",
+            [](cpu::Task& self) {
+                cpu::adopt_threads();
+                self.run();
+            },
+            py::call_guard<py::gil_scoped_release>());
+    m.def("adopt_threads", &cpu::adopt_threads, "Gives the calling thread the number of threads of the extension.");
     m.def(
         "sequence",
         [](const std::vector<std::shared_ptr<cpu::Task>>& tasks, const py::args& keep) {

@@ -225,6 +225,14 @@ class CallbackList:
     def __iter__(self):
         return iter(self.callbacks)
 
+    def batch_watchers(self):
+        """The callbacks that have something to do for every batch.
+
+        Returns:
+            List of callbacks.
+        """
+        return [c for c in self.callbacks if _overrides(c, "on_batch_begin") or _overrides(c, "on_batch_end")]
+
     def _collect_batch_hooks(self):
         self._known = list(self.callbacks)
         self._begin_hooks = [c.on_batch_begin for c in self._known if _overrides(c, "on_batch_begin")]

@@ -65,6 +65,29 @@ class BaseLogger(Callback):
             else:
                 totals[name] = weighted
 
+    def takes_sums(self, labels):
+        """Whether `take_sums` can stand in for calls at every batch.
+
+        Arguments:
+            labels: list of the values' names.
+
+        Returns:
+            Bool.
+        """
+        return _hooks_are_its_own(self) and not {"batch", "size"} & set(labels)
+
+    def take_sums(self, samples, sums, values):
+        """Takes in many batches at once.
+
+        Arguments:
+            samples: int, in these batches together.
+            sums: dict of the values' sums over the epoch so far, each value times its batch's size.
+            values: dict of the last batch's values.
+        """
+        self.seen += samples
+        for name in sums:
+            self.totals[name] = values[name] if name in self.stateful_metrics else sums[name]
+
     def on_epoch_end(self, epoch, logs=None):
         """Writes the means into `logs`.
 
@@ -80,6 +103,11 @@ class BaseLogger(Callback):
                     logs[name] = self.totals[name]
                 else:
                     logs[name] = self.totals[name] / self.seen
+
+
+def _hooks_are_its_own(callback):
+    """Whether nobody has hung another hook on this very callback."""
+    return not {"on_batch_begin", "on_batch_end"} & callback.__dict__.keys()
 
 
 class History(Callback):
@@ -186,6 +214,31 @@ class ProgbarLogger(Callback):
         # The last batch is drawn by `on_epoch_end`, with the validation's values.
         if self.target is None or self.seen < self.target:
             self.progbar.update(self.seen, self.log_values)
+
+    def takes_sums(self, labels):
+        """Whether `take_sums` can stand in for calls at every batch.
+
+        Arguments:
+            labels: list of the values' names.
+
+        Returns:
+            Bool.
+        """
+        return _hooks_are_its_own(self) and not self.use_steps and not {"batch", "size"} & set(labels)
+
+    def take_sums(self, samples, sums, values):
+        """Takes in many batches at once, not the epoch's last.
+
+        Arguments:
+            samples: int, in these batches together.
+            sums: dict of the values' sums over the epoch so far, each value times its batch's size.
+            values: dict of the last batch's values.
+        """
+        self.seen += samples
+        if not self.verbose:
+            return
+        self.log_values = [(name, values[name]) for name in self.params["metrics"] if name in values]
+        self.progbar.skip_to(self.seen, {name: sums[name] for name, _ in self.log_values}, values)
 
     def on_epoch_end(self, epoch, logs=None):
         """Completes the bar with the values of the epoch.

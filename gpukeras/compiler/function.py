@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
 from threading import RLock
@@ -19,7 +21,22 @@ from .lowering import DynamicShape
 from .plan import Plan
 from .program import Program
 
+_NUMBERS = (int, float, bool)
 MAX_PLANS = 64  # a text generator feeds one shape per length; beyond this the oldest plan is made anew
+
+
+_functions: weakref.WeakSet[Function] = weakref.WeakSet()
+
+
+def _start_anew() -> None:
+    """In a forked child: plans were made for threads that are not there, and other threads may have held the locks."""
+    graph_tensor.forget_plans()
+    for function in _functions:
+        function.lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_anew)
 
 
 class Function:
@@ -43,12 +60,13 @@ class Function:
         self.outputs = list(outputs)
         self.updates = list(updates)
         self.device = device or default_device()
-        self._by_value = [isinstance(t, Placeholder) and t.by_value for t in self.inputs]
-        self._specialises = any(self._by_value)
+        #: Which inputs the plan is specialised on the value of.
+        self.by_value = [isinstance(t, Placeholder) and t.by_value for t in self.inputs]
         self._plans: OrderedDict[tuple[Any, ...], Plan | None] = OrderedDict()
         self._epoch = graph_tensor.storage_epoch()
         self._memory = Memory(self.device)
-        self._lock = RLock()
+        self.lock = RLock()
+        _functions.add(self)
 
     def __call__(self, values: Sequence[Any]) -> list[Any]:
         """Run on arrays, numbers or `Rows`, one per input; returns host arrays (NumPy scalars for rank 0)."""
@@ -57,21 +75,19 @@ class Function:
                 f"the function takes {len(self.inputs)} inputs ({', '.join(t.name for t in self.inputs)}), "
                 f"got {len(values)}"
             )
-        arrays = [x if isinstance(x, (np.ndarray, Rows)) else _host_array(x) for x in values]
-        if self._specialises:
-            key: tuple[Any, ...] = tuple(
-                bool(np.any(x)) if fixed else x.shape  # type: ignore[arg-type]
-                for x, fixed in zip(arrays, self._by_value, strict=True)
-            )
-            feeds = [x for x, fixed in zip(arrays, self._by_value, strict=True) if not fixed]
-        else:
-            key = tuple([x.shape for x in arrays])
-            feeds = arrays
-        with self._lock:
-            plan = self._plan(key)
-            if plan is None:
-                return self._interpret(arrays)
-            return plan.run(feeds)
+        key: list[Any] = []
+        feeds: list[Any] = []
+        for x, by_value in zip(values, self.by_value, strict=True):
+            if by_value:
+                key.append(bool(x) if type(x) in _NUMBERS else bool(np.any(_host_array(x))))
+                continue
+            if not isinstance(x, (np.ndarray, Rows)):
+                x = _host_array(x)
+            key.append(x.shape)
+            feeds.append(x)
+        with self.lock:
+            plan = self._plan(tuple(key))
+            return self._interpret(values) if plan is None else plan.run(feeds)
 
     def plan(self, shapes: Sequence[Any]) -> Plan | None:
         """The plan for these input shapes (and values of inputs fed by value); None where sizes depend on data."""
@@ -94,7 +110,7 @@ class Function:
     def _build(self, key: tuple[Any, ...]) -> Plan | None:
         feeds: dict[Tensor, tuple[int, ...]] = {}
         known: dict[Tensor, np.ndarray] = {}
-        for tensor, part, fixed in zip(self.inputs, key, self._by_value, strict=True):
+        for tensor, part, fixed in zip(self.inputs, key, self.by_value, strict=True):
             if fixed:
                 known[tensor] = np.asarray(part)
             else:
@@ -105,11 +121,9 @@ class Function:
         except DynamicShape:
             return None
 
-    def _interpret(self, arrays: list[Any]) -> list[Any]:
-        run = Interpreter(
-            self.device,
-            {t: x.read() if isinstance(x, Rows) else x for t, x in zip(self.inputs, arrays, strict=True)},
-        )
+    def _interpret(self, values: Sequence[Any]) -> list[Any]:
+        arrays = [x.read() if isinstance(x, Rows) else _host_array(x) for x in values]
+        run = Interpreter(self.device, dict(zip(self.inputs, arrays, strict=True)))
         results = run.run(self.outputs + [v for _, v in self.updates])
         host = [self.device.to_host(a) for a in results]
         n = len(self.outputs)
@@ -119,6 +133,8 @@ class Function:
 
 
 def _host_array(x: Any) -> np.ndarray:
+    if isinstance(x, np.ndarray):
+        return x
     if isinstance(x, Tensor):
         raise TypeError(f"cannot feed the symbolic tensor {x.name}: pass an array (K.eval(x) gives one)")
     array = x.get() if hasattr(x, "get") and not isinstance(x, dict) else np.asarray(x)

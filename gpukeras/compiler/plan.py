@@ -14,7 +14,7 @@ from ..kernels.native.calls import as_tasks
 from ..runtime.device import Device
 from ..runtime.feed import Rows
 from ..runtime.memory import Arena, Memory
-from ..runtime.native import join_tasks
+from ..runtime.native import all_tasks, join_tasks
 from .program import Program
 from .value import Step, Value
 
@@ -114,22 +114,26 @@ class Plan:
     Attributes:
         program: steps and memory layout.
         calls: the kernels, in order; on the 'planonly' device there are none.
+        feeds: the input buffers.
+        outs: the arrays of the outputs.
+        commits: (variable's array, new value) still to be copied when the outputs have been read.
     """
 
     def __init__(self, program: Program, device: Device, memory: Memory) -> None:
         self.program = program
         self.device = device
         self.calls: list[Thunk] = []
-        self._feeds: list[Any] = []
-        self._outs: list[Any] = []
+        self.feeds: list[Any] = []
+        self.outs: list[Any] = []
+        self.commits: list[tuple[Any, Any]] = []
         if not device.executes:
             return
         binder = Binder(program, device, memory.arena(program.arena_bytes))
         self.calls = binder.thunks()
-        self._feeds = [binder.array(v) for v in program.feeds.values()]
-        self._outs = [binder.array(v) for v in program.outputs]
-        commits = [partial(device.xp.copyto, var.data, binder.array(v)) for var, v in program.commits]
-        self._commits: list[Thunk] = list(commits)
+        self.feeds = [binder.array(v) for v in program.feeds.values()]
+        self.outs = [binder.array(v) for v in program.outputs]
+        self.commits = [(var.data, binder.array(v)) for var, v in program.commits]
+        self._native = all_tasks(self.calls)
 
     def run(self, feeds: Sequence[Any]) -> list[Any]:
         """Feed, execute, update; returns host copies of the outputs (NumPy scalars for rank 0).
@@ -139,20 +143,28 @@ class Plan:
         """
         if not self.device.executes:
             return [None] * len(self.program.outputs)
-        for buffer, x in zip(self._feeds, feeds, strict=True):
+        for buffer, x in zip(self.feeds, feeds, strict=True):
             if type(x) is not Rows:
                 self.device.copy_in(buffer, x)
             elif self.device.is_gpu:
                 self.device.copy_in(buffer, x.read())
             else:
                 x.copy_to(buffer)
-        with np.errstate(all="ignore"):
+        if self._native:  # nothing that could warn
             for call in self.calls:
                 call()
-        results = [self._read(a) for a in self._outs]
-        for commit in self._commits:
-            commit()
+        else:
+            with np.errstate(all="ignore"):
+                for call in self.calls:
+                    call()
+        results = self.outputs()
+        for target, value in self.commits:
+            self.device.xp.copyto(target, value)
         return results
+
+    def outputs(self) -> list[Any]:
+        """Host copies of the outputs of the last run (NumPy scalars for rank 0)."""
+        return [self._read(a) for a in self.outs]
 
     def _read(self, array: Any) -> Any:
         if self.device.is_gpu:

@@ -14,6 +14,7 @@ from ..kernels.fused import Fused
 from ..kernels.native.opcodes import opcodes
 from ..ops.elementwise import Identity
 from ..runtime.memory import ArenaPlanner
+from ..runtime.native import adopt_threads
 from .blocked import Blocked, group_elementwise
 from .epilogue import join_epilogues
 from .fusion import fuse
@@ -88,6 +89,8 @@ class Program:
                 needed.update(v.root for v in step.ins)
         live.reverse()
         kept = {v.root for v in self.outputs} | {v.root for _, v in self.commits}
+        if self.engine == "native":
+            adopt_threads()
         live = join_epilogues(live, kept, self.engine)
         if self.engine == "native" and opcodes():
             live = fuse(live, kept, kept - {v.root for v in self.outputs})

@@ -8,8 +8,9 @@ from ..callbacks.loggers import BaseLogger, History, ProgbarLogger
 from ..utils.generic_utils import to_list, unpack_singleton
 from ..utils.logs import Logs
 from ..utils.progbar import Progbar
+from .training_batches import Batches, Tally, WholeSteps
 from .training_feeds import Feeds
-from .training_utils import batch_shuffle, check_num_samples, make_batches
+from .training_utils import batch_shuffle, check_num_samples
 
 __all__ = ["fit_loop", "predict_loop", "test_loop"]
 
@@ -160,10 +161,11 @@ def fit_loop(
             metric.reset_states()
         chain.on_epoch_begin(epoch)
         if steps_per_epoch is not None:
-            batches = ((1, None) for _ in range(steps_per_epoch))
+            batches = WholeSteps(f, feeds, steps_per_epoch)
         else:
-            order, batches = _batches(order, batch_size, shuffle)
-        finished = _train_epoch(f, feeds, batches, labels, chain, seen)
+            order = _shuffled(order, batch_size, shuffle)
+            batches = Batches(f, feeds, order if shuffle else None, samples, batch_size)
+        finished = _train_epoch(batches, labels, chain, seen)
         logs = Logs()
         if validation is not None and finished:
             logs.update(val_logs(labels, validation.run()))
@@ -174,25 +176,31 @@ def fit_loop(
     return model.history
 
 
-def _batches(order, batch_size, shuffle):
-    """The epoch's order of samples and its batches as pairs (size, indices or slice)."""
+def _shuffled(order, batch_size, shuffle):
+    """The epoch's order of samples."""
     if shuffle == "batch":
-        order = batch_shuffle(order, batch_size)
-    elif shuffle:
-        np.random.shuffle(order)
+        return batch_shuffle(order, batch_size)
     if shuffle:
-        return order, ((end - start, order[start:end]) for start, end in make_batches(len(order), batch_size))
-    return order, ((end - start, slice(start, end)) for start, end in make_batches(len(order), batch_size))
+        np.random.shuffle(order)
+    return order
 
 
-def _train_epoch(f, feeds, batches, labels, chain, seen):
+def _train_epoch(batches, labels, chain, seen):
     """Runs the batches of an epoch; False when a callback stopped it."""
-    for number, (size, ids) in enumerate(batches):
-        logs = Logs(batch=number, size=size)
-        chain.on_batch_begin(number, logs)
-        outs = f(feeds.whole() if ids is None else feeds.rows(ids))
-        logs.update(zip(labels, outs))
-        chain.on_batch_end(number, logs)
+    tally = Tally(chain, labels)
+    number, last = 0, len(batches) - 1
+    while number <= last:
+        # The first and the last one are shown to the loggers as any batch is: they begin and complete the bar.
+        if tally.is_enough and 0 < number < last:
+            after = tally.run(batches, number, last)
+            tally.is_enough = after > number
+            number = after
+        else:
+            logs = Logs(batch=number, size=batches.size(number))
+            chain.on_batch_begin(number, logs)
+            logs.update(zip(labels, batches.run(number)))
+            chain.on_batch_end(number, logs)
+            number += 1
         if seen.stop_training:
             return False
     return True
@@ -227,19 +235,28 @@ class _Test:
         last_counts = [name in self.model.stateful_metric_names for name in self.model.metrics_names]
         if self.steps is None:
             total = self.samples
-            batches = ((end - start, slice(start, end)) for start, end in make_batches(self.samples, self.batch_size))
+            batches = Batches(self.f, self.feeds, None, self.samples, self.batch_size)
         else:
             total = self.steps
-            batches = ((1, None) for _ in range(self.steps))
+            batches = WholeSteps(self.f, self.feeds, self.steps)
         bar = Progbar(target=total) if self.verbose == 1 else None
-        sums, done = [], 0
-        for size, ids in batches:
-            outs = self.f(self.feeds.whole() if ids is None else self.feeds.rows(ids))
-            if not sums:
-                sums = [0.0] * len(outs)
-            for i, out in enumerate(outs):
-                sums[i] = out if last_counts[i] else sums[i] + _number(out) * size
-            done += size
+        sums, totals = [], np.zeros(len(last_counts))
+        number = done = 0
+        while number < len(batches):
+            after, size = number, batches.size(number)
+            if number > 0 and size == batches.size(0):
+                totals[:] = [0.0 if last else value for value, last in zip(sums, last_counts)]
+                after = batches.add_up(number, len(batches) - (batches.size(len(batches) - 1) != size), totals)
+            if after > number:
+                sums = [out if last else total for out, last, total in zip(batches.values(), last_counts, totals)]
+            else:
+                outs = batches.run(number)
+                sums = sums or [0.0] * len(outs)
+                for i, out in enumerate(outs):
+                    sums[i] = out if last_counts[i] else sums[i] + _number(out) * size
+                after = number + 1
+            done += size * (after - number)
+            number = after
             if bar is not None:
                 bar.update(done)
         return [value if last else value / total for value, last in zip(sums, last_counts)]
@@ -296,16 +313,26 @@ def predict_loop(model, f, ins, batch_size=32, verbose=0, steps=None):
         return unpack_singleton([np.concatenate(parts, axis=0) for parts in zip(*collected)])
     samples = check_num_samples(ins, batch_size, None, "steps")
     bar = Progbar(target=samples) if verbose == 1 else None
-    outputs = None
-    for start, end in make_batches(samples, batch_size):
-        outs = f(feeds.rows(slice(start, end)))
-        if end - start == samples:
-            outputs = outs
+    batches = Batches(f, feeds, None, samples, batch_size)
+    outputs, number, count = None, 0, len(batches)
+    collects = count > 1
+    while number < count:
+        after = batches.collect(number) if collects else number
+        if after > number:
+            outputs = batches.results()
         else:
-            if outputs is None:
-                outputs = [np.empty((samples,) + out.shape[1:], dtype=out.dtype) for out in outs]
-            for whole, out in zip(outputs, outs):
-                whole[start:end] = out
+            collects = False
+            outs = batches.run(number)
+            start, end = number * batch_size, number * batch_size + batches.size(number)
+            if end - start == samples:
+                outputs = outs
+            else:
+                if outputs is None:
+                    outputs = [np.empty((samples,) + out.shape[1:], dtype=out.dtype) for out in outs]
+                for whole, out in zip(outputs, outs):
+                    whole[start:end] = out
+            after = number + 1
+        number = after
         if bar is not None:
-            bar.update(end)
+            bar.update(min(number * batch_size, samples))
     return unpack_singleton(list(outputs))

@@ -31,6 +31,7 @@ class Feeds:
         in_order = self._number == sorted(self._number)
         self._only_arrays = in_order and all(type(x) is np.ndarray for x in self._arrays)
         symbolic = [x for x in self._values if K.is_tensor(x)]
+        self._steps = None
         self._evaluate = K.function([], symbolic) if symbolic else None
 
     def rows(self, ids):
@@ -45,6 +46,21 @@ class Feeds:
         if self._only_arrays:
             return [Rows(x, ids) for x in self._arrays] + self._tail
         return [x if number else self._read(x, ids, p) for x, number, p in self._all()]
+
+    def steps(self, f):
+        """What makes steps of a function over rows of these inputs without coming back after each.
+
+        Arguments:
+            f: function.
+
+        Returns:
+            `gpukeras.compiler.steps.Steps`, or None where batches are to be fed one by one.
+        """
+        if not self._only_arrays or not hasattr(f, "steps"):
+            return None
+        if self._steps is None or self._steps[0] is not f:
+            self._steps = f, f.steps(self._arrays + self._tail)
+        return self._steps[1]
 
     def whole(self):
         """The inputs for a step that takes everything, with symbolic tensors computed anew.

@@ -219,8 +219,13 @@ class _StorageEpoch:
 
 
 def storage_epoch() -> int:
-    """Number of times any variable's array was replaced (not: written to)."""
+    """Number of times any variable's array was replaced (not: written to), or plans became useless."""
     return _StorageEpoch.value
+
+
+def forget_plans() -> None:
+    """Make all plans stale, so that they are made anew."""
+    _StorageEpoch.value += 1
 
 
 class Variable(Tensor):

@@ -105,6 +105,13 @@ def build_info() -> dict[str, object]:
     return dict(module.build_info()) if module is not None else {}
 
 
+def adopt_threads() -> None:
+    """Gives the calling thread the extension's number of threads, which kernels are made for."""
+    module = load()
+    if module is not None and hasattr(module, "adopt_threads"):
+        module.adopt_threads()
+
+
 def join_tasks(calls: list[Callable[[], object]]) -> list[Callable[[], object]]:
     """Neighbouring tasks of the extension made into one call each, which holds no lock of Python's.
 
@@ -122,3 +129,16 @@ def join_tasks(calls: list[Callable[[], object]]) -> list[Callable[[], object]]:
         tasks = list(run)
         joined += [module.sequence(tasks, *tasks)] if is_task and len(tasks) > 1 else tasks
     return joined
+
+
+def all_tasks(calls: list[Callable[[], object]]) -> bool:
+    """Whether all calls of a plan are tasks of the extension.
+
+    Arguments:
+        calls: the calls.
+
+    Returns:
+        A bool.
+    """
+    module = load()
+    return module is not None and all(isinstance(call, module.Task) for call in calls)

@@ -43,6 +43,21 @@ class Progbar:
         """
         if values:
             self._take_in(current - self._seen_so_far, values)
+        self._move_to(current)
+
+    def skip_to(self, current, sums, values):
+        """Moves the bar to `current` as many calls of `update` would have done.
+
+        Arguments:
+            current: int, units done so far, fewer than the target.
+            sums: dict from names to the sums of value times units over all units so far.
+            values: dict from names to the last values.
+        """
+        for name, total in sums.items():
+            self._values[name] = [float(values[name]), 1] if name in self.stateful_metrics else [total, current]
+        self._move_to(current)
+
+    def _move_to(self, current):
         self._seen_so_far = current
         if self.verbose == 1:
             now = time.time()

@@ -32,7 +32,7 @@ def test_plans_of_one_function_share_their_memory():
     def block(array):
         return array if array.base is None else block(array.base)
 
-    blocks = {id(b): b.nbytes for b in (block(plan._outs[0]) for plan in f._plans.values())}
+    blocks = {id(b): b.nbytes for b in (block(plan.outs[0]) for plan in f._plans.values())}
     largest = f.plan([(39, 1000)]).program.arena_bytes
     assert sum(blocks.values()) <= 4 * largest + 39 * 64
 
