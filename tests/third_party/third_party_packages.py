@@ -127,7 +127,7 @@ PACKAGES = (
         | {"TestSequence::test_dummy": LATER_KERAS + " (predict from a generator)"},
     ),
     Package("keras-radam", "0.15.0", "optimizer: rectified Adam", ignored=_all(NEEDS_TORCH, "tests/test_similar.py")),
-    Package("keras-adabound", "0.6.0", "optimizer: AdaBound", ignored=_all(NEEDS_TORCH, "tests/test_similar.py")),
+    Package("keras-adabound", "0.5.0", "optimizer: AdaBound", ignored=_all(NEEDS_TORCH, "tests/test_similar.py")),
     Package("keras-lookahead", "0.9.0", "optimizer around another", needs=("keras-radam==0.15.0",)),
     Package("keras-lr-multiplier", "0.9.0", "optimizer: rates per layer"),
     Package("keras-drop-block", "0.5.0", "dropping blocks of images"),
