@@ -29,11 +29,31 @@ def _kernel_view(w: Any, groups: int) -> Any:
     return shared.transpose(n + 1, n + 2, n, *range(n))
 
 
+def _pointwise(op: Any, which: str, x: Any, w: Any, y: Any) -> Kernel | None:
+    """Gradients of a kernel of one position as products of matrices, which are the faster ones there."""
+    channels, filters = w.shape[-2:]
+
+    def product(x: Any, w: Any, y: Any) -> tuple[Any, Any, Any]:
+        rows, matrix, out = x.reshape(-1, channels), w.reshape(channels, filters), y.reshape(-1, filters)
+        return (out, matrix.T, rows) if which == "data" else (rows.T, out, matrix)
+
+    def arrays(b: Binding) -> list[Any]:
+        tensors = [b.ins[0], b.ins[1], b.outs[0]]
+        return [*product(*(tensors[i] for i in op.places))]
+
+    module = extension()
+    first, second, out = product(x, w, y)
+    return primitive_kernel(lambda: module.matmul(first, second, None, out), arrays)
+
+
 def _convolution(op: Any, which: str, x: Any, w: Any, bias: Any, y: Any, relu: bool) -> Kernel | None:
     module = extension()
     if module is None or not is_float32(x, w, bias, y) or not w.flags.c_contiguous:
         return None
     pads = resolve_pads(op.pads, x.shape[1:-1], w.shape[:-2], op.strides, op.dilation)
+    plain = op.groups == 1 and {*w.shape[:-2], *op.strides} == {1} and not any(map(any, pads))
+    if plain and which != "forward" and x.flags.c_contiguous and y.flags.c_contiguous:
+        return _pointwise(op, which, x, w, y)
     before, after = [lo for lo, _ in pads], [hi for _, hi in pads]
     places = op.places
 

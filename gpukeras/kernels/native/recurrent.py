@@ -44,12 +44,13 @@ def _kernel(op: Any, ins: dict[str, Any], outs: dict[str, Any], names: dict[str,
     if module is None or not all(_fits(k, x) for k, x in (*ins.items(), *outs.items())):
         return None
     steps, samples, _ = (ins["z"] if "z" in ins else ins["ys"]).shape
+    units = ins["u"].shape[0]
     drops = len(ins["drops"]) if "drops" in ins else 0
     backward = bool(names)
     wanted = outs.get("u") is not None
     try:
         recurrence = module.recurrence(
-            _cell(op), op.activation, op.recurrent_activation, steps, samples, ins["u"].shape[0], drops, backward, wanted
+            _cell(op), op.activation, op.recurrent_activation, steps, samples, units, drops, backward, wanted
         )
     except module.OneDnnError:
         return None
