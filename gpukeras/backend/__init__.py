@@ -20,6 +20,7 @@ from .nn import *
 from .pooling import *
 from .random import *
 from .recurrence import *
+from .replicas import *
 from .resize import *
 from .session import *
 from .session import _get_available_gpus

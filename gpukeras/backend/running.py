@@ -14,6 +14,7 @@ from ..graph import scope
 from ..graph.gradient import ancestors
 from ..graph.tensor import Node, Tensor, Variable
 from ..runtime import device as _devices
+from ..runtime.lanes import virtual_devices
 from .sparse import expand_feeds
 
 __all__: list[str] = []
@@ -369,7 +370,9 @@ def _rebuild(plan: Any, values: Iterator[Any]) -> Any:
 
 
 def available_gpus() -> list[str]:
-    """Names of the GPUs in use, as TensorFlow spells them."""
+    """Names of the GPUs in use, as TensorFlow spells them; `GPUKERAS_VIRTUAL_DEVICES` of them where it is set."""
+    if virtual_devices():
+        return [f"/device:GPU:{i}" for i in range(virtual_devices())]
     xp, _ = _devices.cupy_or_reason()
     return [] if xp is None else [f"/device:GPU:{i}" for i in range(int(xp.cuda.runtime.getDeviceCount()))]
 

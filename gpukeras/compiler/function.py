@@ -13,6 +13,7 @@ import numpy as np
 
 from ..graph import tensor as graph_tensor
 from ..graph.tensor import Constant, Placeholder, Tensor, Variable
+from ..runtime import lanes
 from ..runtime.device import Device, default_device
 from ..runtime.feed import Rows
 from ..runtime.memory import Memory
@@ -116,7 +117,9 @@ class Function:
             else:
                 feeds[tensor] = _fit_shape(tensor, part)
         try:
-            program = Program(self.outputs, self.updates, feeds, known, engine=self.device.engine)
+            program = Program(
+                self.outputs, self.updates, feeds, known, engine=self.device.engine, lane_of=lanes.lanes()
+            )
             return Plan(program, self.device, self._memory)
         except DynamicShape:
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,9 +29,20 @@ class Lowering:
     Arguments:
         feeds: shape of each tensor that is fed (any tensor of the graph may be).
         known: values of fed tensors on which the plan is specialised.
+        lane_of: number of the device that runs what was made in a device scope; None: all runs on one.
+        reduces: whether sums over devices are theirs to compute.
     """
 
-    def __init__(self, feeds: Mapping[Tensor, Sequence[int]], known: Mapping[Tensor, np.ndarray] | None = None) -> None:
+    def __init__(
+        self,
+        feeds: Mapping[Tensor, Sequence[int]],
+        known: Mapping[Tensor, np.ndarray] | None = None,
+        lane_of: Callable[[str | None], int] | None = None,
+        reduces: bool = False,
+    ) -> None:
+        self.reduces = reduces
+        self._lane_of = lane_of
+        self._lane = 0
         self.steps: list[Step] = []
         self.values: dict[Tensor, Value] = {}
         self._merged: dict[Hashable, list[Value]] = {}
@@ -105,12 +116,17 @@ class Lowering:
     def _lower_node(self, node: Node) -> None:
         values = self.values
         self._where = node.name
+        if self._lane_of is not None:
+            self._lane = self._lane_of(node.device)
         if isinstance(node.op, Cond):
             predicate = values[node.inputs[0]]
             if predicate.is_const:
                 taken = values[node.inputs[1 if predicate.array().item() else 2]]
                 values[node.outputs[0]] = self.cast(taken, node.outputs[0].dtype)
                 return
+        if not node.op.takes_voids and any(values[t].kind == "void" for t in node.inputs):
+            values.update((t, self.void(t.shape or (), t.dtype)) for t in node.outputs)
+            return
         try:
             outs = self.emit(node.op, [values[t] for t in node.inputs])
         except ValueError as e:
@@ -138,6 +154,11 @@ class Lowering:
             found.uniform = array.reshape(())[()]
         return found
 
+    @staticmethod
+    def void(shape: Sequence[int | None], dtype: DType) -> Value:
+        """What follows from rows that are not there; sizes that are not known are zero."""
+        return Value(tuple(n or 0 for n in shape), dtype, "void")
+
     def broadcast(self, value: Value, shape: Sequence[int]) -> Value:
         """`value` repeated to `shape`, without copying."""
         shape = tuple(shape)
@@ -149,6 +170,8 @@ class Lowering:
 
     def cast(self, value: Value, dtype: DType) -> Value:
         """`value` converted to `dtype`."""
+        if value.kind == "void":
+            return self.void(value.shape, dtype)
         return value if value.dtype == dtype else self.emit(Cast(dtype), [value])[0]
 
     def emit(self, op: Op, ins: list[Value]) -> list[Value]:
@@ -158,7 +181,7 @@ class Lowering:
             return simpler if isinstance(simpler, list) else [simpler]
         key: Hashable = None
         if not op.stateful:
-            key = (op.key(), *map(id, ins))
+            key = (self._lane, op.key(), *map(id, ins))
             found = self._merged.get(key)
             if found is not None:
                 return found
@@ -224,6 +247,7 @@ class Lowering:
         """Outputs of a new step."""
         outs = [Value(s.shape, s.dtype, "temp") for s in specs]  # type: ignore[arg-type]
         step = Step(op, ins, outs, self._where, known)
+        step.lane = self._lane
         for v in outs:
             v.step = step
         self.steps.append(step)

@@ -13,6 +13,7 @@ from ..graph.tensor import Tensor
 from ..kernels.native.calls import as_tasks
 from ..runtime.device import Device
 from ..runtime.feed import Rows
+from ..runtime.lanes import Fork
 from ..runtime.memory import Arena, Memory
 from ..runtime.native import all_tasks, join_tasks
 from .program import Program
@@ -99,8 +100,18 @@ class Binder:
 
     def thunks(self) -> list[Thunk]:
         """The calls of all steps in order, neighbours joined."""
-        calls = join_tasks([call for step in self.calls_by_step() for call in step])
-        return [*self._copies, *calls]
+        by_step = self.calls_by_step()
+        if len(self.program.segments) < 2:
+            return [*self._copies, *join_tasks([call for calls in by_step for call in calls])]
+        phases: dict[int, list[list[Thunk]]] = {}
+        first = 0
+        for phase, _, count in self.program.segments:
+            calls = [call for calls in by_step[first : first + count] for call in calls]
+            phases.setdefault(phase, []).append(join_tasks(calls))
+            first += count
+        threads = not self.device.is_gpu
+        parts = [lanes if len(lanes) == 1 else [[Fork(lanes, threads)]] for lanes in phases.values()]
+        return [*self._copies, *(call for (calls,) in parts for call in calls)]
 
 
 class Plan:

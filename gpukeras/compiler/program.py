@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from .blocked import Blocked, group_elementwise
 from .epilogue import join_epilogues
 from .fusion import fuse
 from .lowering import Lowering
+from .partition import partition, read_outside
 from .value import Step, Value
 
 FOREVER = 1 << 60
@@ -34,9 +35,11 @@ class Program:
         known: values of fed tensors that the program is specialised on.
         external: fed tensors and outputs live in arrays of the caller (the body of a scan).
         engine: whose kernels the steps use where it has any: 'numpy', 'native' or 'cuda'.
+        lane_of: number of the device that runs what was made in a device scope; None: all runs on one.
 
     Attributes:
-        steps: operations in order.  arena_bytes: size of all temporaries together.
+        steps: operations in order.  segments: (phase, lane, number) of the steps that follow each other on a device.
+        arena_bytes: size of all temporaries together.
         offsets: place of each temporary in the arena.  writes: temporaries computed in a variable's own storage.
         commits: (variable, value) still to be copied at the end.
     """
@@ -49,15 +52,21 @@ class Program:
         known: Mapping[Tensor, np.ndarray] | None = None,
         external: bool = False,
         engine: str = "numpy",
+        lane_of: Callable[[str | None], int] | None = None,
     ) -> None:
-        lowering = Lowering(feeds, known)
+        lowering = Lowering(feeds, known, lane_of)
         self.external = external
         self.engine = engine
-        self.outputs = lowering.lower(outputs)
+        self.outputs = [self._there(lowering, v) for v in lowering.lower(outputs)]
         targets = dict(updates)  # the last update of a variable wins
         new = lowering.lower(list(targets.values()))
-        self.commits = [(var, self._new_value(lowering, var, value)) for var, value in zip(targets, new, strict=True)]
+        self.commits = [
+            (var, self._new_value(lowering, var, value))
+            for var, value in zip(targets, new, strict=True)
+            if value.kind != "void"
+        ]
         self.feeds = {t: lowering.values[t] for t in feeds}
+        self.segments: list[tuple[int, int, int]] = []
         self.steps = self._live(lowering.steps)
         self.writes: dict[Value, Variable] = {}
         self._last_use = self._lifetimes()
@@ -65,6 +74,13 @@ class Program:
         self.offsets: dict[Value, int] = {}
         self.scratch: list[list[tuple[int, Spec]]] = []
         self.arena_bytes = self._plan_memory()
+
+    @staticmethod
+    def _there(lowering: Lowering, value: Value) -> Value:
+        """An output; one that follows from rows that are not there has no rows, or is not a number."""
+        if value.kind != "void":
+            return value
+        return lowering.constant(np.nan if value.dtype.is_floating else 0, value.shape, value.dtype)
 
     @staticmethod
     def _new_value(lowering: Lowering, var: Variable, value: Value) -> Value:
@@ -91,11 +107,14 @@ class Program:
         kept = {v.root for v in self.outputs} | {v.root for _, v in self.commits}
         if self.engine == "native":
             adopt_threads()
-        live = join_epilogues(live, kept, self.engine)
-        if self.engine == "native" and opcodes():
-            live = fuse(live, kept, kept - {v.root for v in self.outputs})
-        else:
-            live = group_elementwise(live, kept)
+        segments = partition(live)
+        live = []
+        for (phase, lane, steps), crossing in zip(segments, read_outside(segments), strict=True):
+            steps = self._joined(steps, kept | crossing, kept - {v.root for v in self.outputs} - crossing)
+            self.segments.append((phase, lane, len(steps)))
+            for step in steps:
+                step.lane = lane
+            live += steps
         for step in live:
             for i, v in enumerate(step.outs):
                 if v not in needed and step.op.optional_outputs:
@@ -103,12 +122,31 @@ class Program:
             step.choose(self.engine)
         return live
 
+    def _joined(self, steps: list[Step], kept: set[Value], updated: set[Value]) -> list[Step]:
+        """The steps of a segment, fewer."""
+        steps = join_epilogues(steps, kept, self.engine)
+        if self.engine == "native" and opcodes():
+            return fuse(steps, kept, updated)
+        return group_elementwise(steps, kept)
+
+    def _phase_ends(self) -> list[int]:
+        """For each step the index of the last one that may run at the same time on another device."""
+        ends: dict[int, int] = {}
+        done = 0
+        for phase, _, count in self.segments:
+            done += count
+            ends[phase] = done - 1
+        return [ends[phase] for phase, _, count in self.segments for _ in range(count)]
+
     def _lifetimes(self) -> dict[Value, int]:
-        """Index of the last step that reads each root."""
+        """Index of the last step that reads each root, or that runs while another device may read it."""
         last: dict[Value, int] = {}
+        ends = self._phase_ends()
+        lanes = {v: step.lane for step in self.steps for v in step.outs if v is not None}
         for i, step in enumerate(self.steps):
             for v in step.ins:
-                last[v.root] = i
+                read = i if lanes.get(v.root, 0) == step.lane else ends[i]
+                last[v.root] = max(last.get(v.root, 0), read)
         for v in self.outputs:
             last[v.root] = FOREVER
         for _, v in self.commits:
@@ -125,6 +163,7 @@ class Program:
             if (
                 value.kind == "temp"
                 and step is not None
+                and step.lane == 0  # others may read the variable meanwhile
                 and value not in self.writes
                 and last_read.get(var, -1) <= index[step]
                 and (last_read.get(var, -1) < index[step] or self._over(step, value, var))
@@ -140,27 +179,33 @@ class Program:
         return all(v.base is None and _may_overwrite(step, value, v) for v in step.ins if v.root.tensor is var)
 
     def _plan_memory(self) -> int:
-        planner = ArenaPlanner()
+        planners = {lane: ArenaPlanner() for lane in sorted({0, *(step.lane for step in self.steps)})}
+        homes: dict[Value, int] = {}  # roots to the lane whose memory holds them
         blocks: dict[Value, tuple[int, int]] = {}
         last_use = self._last_use
-        external = set()
-        if self.external:
-            external = {v.root for v in self.outputs}
-        else:
+        external = {v.root for v in self.outputs} if self.external else set()
+        if not self.external:
             for v in self.feeds.values():
-                blocks[v] = planner.allocate(v.nbytes)
+                blocks[v] = planners[0].allocate(v.nbytes)
                 self.offsets[v] = blocks[v][0]
+                homes[v] = 0
+
+        def release(v: Value) -> None:
+            planners[homes[v]].release(*blocks.pop(v))
+
         dying: dict[int, list[Value]] = {}
         for v, i in last_use.items():
             dying.setdefault(i, []).append(v)
         for v in list(blocks):
             if v not in last_use:
-                planner.release(*blocks.pop(v))  # fed but unused: kept only so that it can be fed
+                release(v)  # fed but unused: kept only so that it can be fed
         for i, step in enumerate(self.steps):
+            planner = planners[step.lane]
             for out in step.outs:
                 if out is None or out in self.writes or out in external:
                     continue
-                donor = self._donor(step, i, out, blocks)
+                homes[out] = step.lane
+                donor = self._donor(step, i, out, blocks, homes)
                 blocks[out] = blocks.pop(donor) if donor is not None else planner.allocate(out.nbytes)
                 self.offsets[out] = blocks[out][0]
             specs = step.scratch()
@@ -170,18 +215,35 @@ class Program:
                 planner.release(*block)
             for v in dying.get(i, ()):
                 if v in blocks:
-                    planner.release(*blocks.pop(v))
+                    release(v)
             for out in step.outs:
                 if out is not None and out not in last_use and out in blocks:
-                    planner.release(*blocks.pop(out))
-        return planner.size
+                    release(out)
+        return self._side_by_side(planners, homes)
 
-    def _donor(self, step: Step, i: int, out: Value, blocks: dict[Value, tuple[int, int]]) -> Value | None:
+    def _side_by_side(self, planners: dict[int, ArenaPlanner], homes: dict[Value, int]) -> int:
+        """Puts the memories of the lanes one after the other; returns the size of all."""
+        starts, size = {}, 0
+        for lane, planner in planners.items():
+            starts[lane] = size
+            size += planner.size
+        if len(planners) > 1:
+            self.offsets = {v: offset + starts[homes[v]] for v, offset in self.offsets.items()}
+            self.scratch = [
+                [(offset + starts[step.lane], spec) for offset, spec in places]
+                for step, places in zip(self.steps, self.scratch, strict=True)
+            ]
+        return size
+
+    def _donor(
+        self, step: Step, i: int, out: Value, blocks: dict[Value, tuple[int, int]], homes: dict[Value, int]
+    ) -> Value | None:
         """An input that dies here and whose buffer the output may take over."""
         for candidate in dict.fromkeys(step.ins):
             root = candidate.root
             if (
                 root in blocks
+                and homes[root] == step.lane
                 and self._last_use.get(root) == i
                 and candidate.dtype == out.dtype == root.dtype
                 and root.size == out.size

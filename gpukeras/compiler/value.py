@@ -35,7 +35,8 @@ class Value:
     """One array of a plan.
 
     Attributes:
-        kind: 'const', 'feed', 'var', 'temp' (made by a step) or 'view' (of `base`, through `op`).
+        kind: 'const', 'feed', 'var', 'temp' (made by a step), 'view' (of `base`, through `op`) or 'void' (follows
+            from rows that are not there).
         const: the array, for constants that are not uniform.
         uniform: the scalar all elements are known to equal, else None.
     """
@@ -115,9 +116,10 @@ class Step:
 
     Attributes:
         kernel: the engine's own way to run it, or None where `op.bind` does.
+        lane: which of the devices runs it, from 1; 0 for what they have in common.
     """
 
-    __slots__ = ("op", "ins", "outs", "where", "known", "prepared", "kernel")
+    __slots__ = ("op", "ins", "outs", "where", "known", "prepared", "kernel", "lane")
 
     def __init__(self, op: Op, ins: list[Value], outs: list[Value], where: str, known: list[Any]) -> None:
         self.known = known
@@ -127,6 +129,7 @@ class Step:
         self.where = where
         self.prepared: Any = None
         self.kernel: Kernel | None = None
+        self.lane = 0
 
     def choose(self, engine: str) -> None:
         """Settle how the step is run."""

@@ -85,7 +85,8 @@ class TrainingSetup:
                     self.metrics_tensors.append(value)
                 total = weighted_sum(total, value, self._weight_factors[i])
             for term in self.losses:
-                total = term if total is None else total + term
+                # A term that a device made of its rows is nothing where it has none.
+                total = term if total is None else K.total([total, term])
         if total is None:
             raise ValueError(
                 "The model cannot be compiled because it has no loss to optimize: pass `loss` to compile(), or add a "

@@ -8,7 +8,7 @@ _functions: dict[str, Any] = {}
 
 
 def register(**functions: Any) -> None:
-    """Make operations known to the graph: add, ones_like, stack; and scan, which stands above the operations."""
+    """Make operations known to the graph: add, ones_like, stack, total; and scan, which stands above the operations."""
     _functions.update(functions)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from . import algebra
+from . import algebra, scope
 from .tensor import Node, Tensor, as_tensor
 
 
@@ -49,20 +49,44 @@ def gradients(
         if any(t in depends for t in node.inputs):
             depends.update(t for t in node.outputs if t.dtype.is_floating)
             active.append(node)
-    grads: dict[Tensor, Tensor] = {}
-
-    def accumulate(t: Tensor, dy: Tensor | None) -> None:
-        if dy is None or t not in depends:
-            return
-        grads[t] = algebra.get("add")(grads[t], dy) if t in grads else dy
-
+    sums = _Sums(depends)
     for i, t in enumerate(losses):
-        accumulate(t, as_tensor(dys[i], t.dtype) if dys is not None else algebra.get("ones_like")(t))
+        sums.add(t, as_tensor(dys[i], t.dtype) if dys is not None else algebra.get("ones_like")(t))
     for node in reversed(active):
-        out = [grads.get(t) for t in node.outputs]
+        out = [sums.get(t) for t in node.outputs]
         if all(dy is None for dy in out):
             continue
-        for t, dy in zip(node.inputs, node.op.grad(node, out), strict=True):
-            if t.dtype.is_floating:
-                accumulate(t, dy)
-    return [grads.get(t) for t in wrt]
+        with scope.device_scope(node.device):  # backwards where it went forwards
+            for t, dy in zip(node.inputs, node.op.grad(node, out), strict=True):
+                if t.dtype.is_floating:
+                    sums.add(t, dy)
+    return [sums.get(t) for t in wrt]
+
+
+class _Sums:
+    """What the users of each tensor contribute to its gradient: added up per device, then over the devices.
+
+    Arguments:
+        depends: tensors whose gradients are wanted.
+    """
+
+    def __init__(self, depends: set[Tensor]) -> None:
+        self._depends = depends
+        self._sums: dict[Tensor, dict[str | None, Tensor]] = {}
+
+    def add(self, t: Tensor, dy: Tensor | None) -> None:
+        """Adds a contribution, made in the device scope that is open."""
+        if dy is None or t not in self._depends:
+            return
+        sums = self._sums.setdefault(t, {})
+        device = scope.current_device()
+        sums[device] = algebra.get("add")(sums[device], dy) if device in sums else dy
+
+    def get(self, t: Tensor) -> Tensor | None:
+        """The gradient, None where nothing contributes."""
+        sums = self._sums.get(t)
+        if sums is None:
+            return None
+        if len(sums) > 1:  # the walk is backwards: the first device came last
+            sums = self._sums[t] = {scope.current_device(): algebra.get("total")(list(reversed(sums.values())))}
+        return next(iter(sums.values()))

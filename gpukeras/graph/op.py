@@ -71,6 +71,8 @@ class Op:
     optional_outputs: ClassVar[bool] = False
     #: Inputs whose buffer output 0 may take over when nothing else needs it (same size and dtype).
     inplace: tuple[int, ...] = ()
+    #: Leaves out inputs that are void (see `ops.replicas`); the outputs of others are void when an input is.
+    takes_voids: ClassVar[bool] = False
     #: Why `grad` gives None for every input, where it does by nature; '' for differentiable operations.
     no_grad: ClassVar[str] = ""
 

@@ -18,7 +18,7 @@ __all__ = ["Lambda"]
 _GLOBALS = {"K": K, "np": np, "numpy": np, "__builtins__": __builtins__}
 
 # Functions of the package's own models: these are saved by name and need neither bytecode nor custom objects.
-NAMED_FUNCTIONS = {}
+NAMED_FUNCTIONS = {"replica_rows": K.replica_rows}
 
 # Keys that tf.keras adds to the config.
 _FOREIGN_KEYS = ("module", "output_shape_module", "function_module", "mask_module")

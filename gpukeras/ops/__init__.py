@@ -20,6 +20,7 @@ from .pool import *
 from .random import *
 from .recurrent import *
 from .reduction import *
+from .replicas import *
 from .resize import *
 from .scans import *
 from .selection import *
@@ -29,4 +30,4 @@ from .sorting import *
 from .sparse import *
 from .special import *
 
-_algebra.register(add=add, ones_like=ones_like, stack=stack)
+_algebra.register(add=add, ones_like=ones_like, stack=stack, total=total)

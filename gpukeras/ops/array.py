@@ -52,6 +52,8 @@ def _same_dtype(xs: Sequence[Any]) -> list[Tensor]:
 class Concatenate(Op):
     """The inputs one after the other along an axis."""
 
+    takes_voids = True
+
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
@@ -76,7 +78,7 @@ class Concatenate(Op):
         return out
 
     def grad(self, node: Node, dys: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
-        from .indexing import slice_axis
+        from .replicas import PartOf
 
         dy = dys[0]
         assert dy is not None
@@ -87,15 +89,14 @@ class Concatenate(Op):
         sizes = [None if t.shape is None else t.shape[axis] for t in node.inputs]
         if None not in sizes:
             return split(dy, [n for n in sizes if n is not None], axis)
-        out: list[Tensor | None] = []
-        start: Any = 0
-        for t, n in zip(node.inputs, sizes):
-            length = shape(t)[axis] if n is None else n
-            out.append(slice_axis(dy, axis, start, length))
-            start = start + length
-        return out
+        return [apply(PartOf(i, axis), dy, *node.inputs) for i in range(len(node.inputs))]
 
     def simplify(self, lowering: Any, ins: list[Any]) -> Any:
+        voids = [v for v in ins if v.kind == "void"]
+        if voids and (len(voids) == len(ins) or normalize_axis(self.axis, len(ins[0].shape)) != 0):
+            return voids[0]
+        if voids:  # rows that are not there
+            return lowering.emit(self, [v for v in ins if v.kind != "void"])[0]
         if len(ins) == 1:
             return ins[0]
         first = ins[0].uniform

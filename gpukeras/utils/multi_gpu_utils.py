@@ -11,7 +11,9 @@ def multi_gpu_model(model, gpus=None, cpu_merge=True, cpu_relocation=False):
     """Makes a model that splits its batches among several GPUs.
 
     The copies share the weights of `model`, so that saving and loading `model` saves and loads what was trained;
-    compile and fit the returned model.  A batch that does not divide leaves the rest to the last copy.
+    compile and fit the returned model.  A batch that does not divide leaves the rest to the last copy; copies that a
+    small batch leaves without rows take no part in the step.  The loss is that of the whole batch.  Each copy's batch
+    normalisation goes by its own rows, and the last copy's move the averages.
 
     Arguments:
         model: built `Model`, the template.
@@ -23,7 +25,7 @@ def multi_gpu_model(model, gpus=None, cpu_merge=True, cpu_relocation=False):
         `Model` with the inputs and outputs of `model`.
 
     Raises:
-        ValueError: for fewer than two GPUs, or for GPUs that are not there.
+        ValueError: for fewer than two GPUs, for GPUs that are not there, or for a stateful model.
     """
     from ..engine.training import Model
     from ..layers.core import Lambda
@@ -31,6 +33,11 @@ def multi_gpu_model(model, gpus=None, cpu_merge=True, cpu_relocation=False):
     from ..models import clone_model
 
     numbers_of_gpus = _gpu_numbers(gpus)
+    if getattr(model, "stateful", False):
+        raise ValueError(
+            f"multi_gpu_model: model {model.name!r} is stateful, and a state belongs to the samples of a whole batch; "
+            "build it with stateful=False, or train it on one GPU"
+        )
     if cpu_relocation:
         with K.device("/cpu:0"):
             twin = clone_model(model)
@@ -43,7 +50,7 @@ def multi_gpu_model(model, gpus=None, cpu_merge=True, cpu_relocation=False):
             slices = []
             for x in model.inputs:
                 shape = K.int_shape(x)[1:]
-                cut = Lambda(_part, output_shape=shape, arguments={"i": i, "parts": parts})
+                cut = Lambda(K.replica_rows, output_shape=shape, arguments={"i": i, "parts": parts})
                 slices.append(cut(x))
             outputs = model(slices if len(slices) > 1 else slices[0])
             for results, y in zip(merged, outputs if isinstance(outputs, list) else [outputs], strict=True):
@@ -53,13 +60,6 @@ def multi_gpu_model(model, gpus=None, cpu_merge=True, cpu_relocation=False):
             concatenate(results, axis=0, name=name) for name, results in zip(model.output_names, merged, strict=True)
         ]
     return Model(model.inputs, outputs)
-
-
-def _part(x, i, parts):
-    """Rows of copy `i` of `parts`: a `parts`-th of the batch, and for the last one what remains besides."""
-    rows = K.shape(x)[0]
-    step = rows // parts
-    return x[i * step :] if i == parts - 1 else x[i * step : (i + 1) * step]
 
 
 def _gpu_numbers(gpus):

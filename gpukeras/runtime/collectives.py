@@ -1,0 +1,30 @@
+"""Sums over the arrays of several devices: on the devices of one memory by adding, on several GPUs by NCCL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+
+class Reducer(Protocol):
+    """What adds up one array per device.
+
+    Arguments:
+        arrays: one array per device, of one shape and dtype.
+        out: where the sum is to be; may be memory of the first device.
+    """
+
+    def __call__(self, arrays: Sequence[Any], out: Any) -> None: ...
+
+
+def reduce_calls(xp: Any, arrays: Sequence[Any], out: Any) -> list[Callable[[], object]]:
+    """Calls that write the sum of `arrays`, in their order, to `out`.
+
+    Arguments:
+        xp: array module.
+        arrays: at least two arrays of one shape and dtype.
+        out: array; must not overlap any but the first.
+    """
+    calls: list[Callable[[], object]] = [partial(xp.add, arrays[0], arrays[1], out=out)]
+    return calls + [partial(xp.add, out, x, out=out) for x in arrays[2:]]
