@@ -86,4 +86,43 @@ struct GruCell {
     }
 };
 
+struct GruBefore {
+    float z, r, reset;  // gates, and r h, which the last product takes
+};
+
+// The same with the reset gate applied before the last product, as Keras' GRU does by default: two steps with a
+// matrix product between them.
+template <typename A, typename R>
+struct GruBeforeCell {
+    GPUKERAS_HD_MEMBER GruBefore gates(float z, float r, float h_before) {
+        const float reset = R::value(r);
+        return {R::value(z), reset, reset * h_before};
+    }
+
+    // `g` is the sum of both products and the bias, and is turned into the candidate.
+    GPUKERAS_HD_MEMBER float forward(float z, float& g, float h_before) {
+        g = A::value(g);
+        return gru_state_of({z, 0.0f, g}, h_before);
+    }
+
+    // Gradients of the update gate's and the candidate's sums; `direct` is what reaches the state before.
+    GPUKERAS_HD_MEMBER GruGates backward(float z, float g, float h_before, float dh, float* direct) {
+        *direct = dh * z;
+        return {dh * (h_before - g) * R::slope(z), 0.0f, dh * (1.0f - z) * A::slope(g)};
+    }
+
+    // Gradient of the reset gate's sum, from that of r h; `direct` grows by what reaches the state before.
+    GPUKERAS_HD_MEMBER float backward_reset(float r, float h_before, float d_reset, float* direct) {
+        *direct += d_reset * r;
+        return d_reset * h_before * R::slope(r);
+    }
+};
+
+// y = A(x), the cell of a SimpleRNN.
+template <typename A>
+struct SimpleCell {
+    GPUKERAS_HD_MEMBER float forward(float x) { return A::value(x); }
+    GPUKERAS_HD_MEMBER float backward(float y, float dh) { return dh * A::slope(y); }
+};
+
 }  // namespace gpukeras

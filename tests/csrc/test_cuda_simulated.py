@@ -1,0 +1,327 @@
+"""The kernels of csrc/cuda, run on a CPU by the simulator, against formulas in NumPy."""
+
+import numpy as np
+import pytest
+
+from . import simulator
+
+pytestmark = pytest.mark.skipif(simulator.COMPILER is None, reason="no C++ compiler is installed")
+
+I32 = np.int32
+F32 = np.float32
+ORDERS = pytest.mark.parametrize("order", [0, 1], ids=["forwards", "backwards"])
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(F32)
+
+
+def blocks(count, block=64):
+    return (-(-count // block),)
+
+
+def close(got, want, rtol=2e-6, atol=2e-6):
+    np.testing.assert_allclose(got, want, rtol, atol)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+# --- losses ------------------------------------------------------------------------------------------------------
+
+
+def softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+@ORDERS
+@pytest.mark.parametrize("rows, length", [(3, 10), (2, 1), (4, 1000)])
+def test_softmax_cross_entropy(rows, length, order):
+    kernels = simulator.file("losses.cu")
+    x, y, dloss = normal(rows, length) * 5, np.abs(normal(rows, length, seed=1)), normal(rows, seed=2)
+    p, loss, dx = np.empty_like(x), np.empty(rows, F32), np.empty_like(x)
+    kernels.launch("softmax_cross_entropy", (rows,), 256, [x, y, p, loss, I32(length)], order)
+    wide = x.astype("float64")
+    close(p, softmax(wide), 1e-5)
+    close(loss, -(y * np.log(softmax(wide))).sum(-1), 1e-5, 1e-5)
+    kernels.launch("softmax_cross_entropy_gradient", (rows,), 256, [p, y, dloss, dx, I32(length)], order)
+    close(dx, (softmax(wide) * y.sum(-1, keepdims=True) - y) * dloss[:, None], 1e-5, 1e-5)
+
+
+def test_softmax_cross_entropy_of_large_logits():
+    x = np.array([[1000, 0, -1000], [-1e30, 1e30, 0]], F32)
+    y = np.array([[1, 0, 0], [0, 1, 0]], F32)
+    p, loss = np.empty_like(x), np.empty(2, F32)
+    simulator.file("losses.cu").launch("softmax_cross_entropy", (2,), 256, [x, y, p, loss, I32(3)])
+    np.testing.assert_array_equal(p, [[1, 0, 0], [0, 1, 0]])
+    np.testing.assert_array_equal(loss, [0, 0])
+
+
+def test_sparse_softmax_cross_entropy():
+    kernels = simulator.file("losses.cu")
+    x, label, dloss = normal(5, 7), np.array([0, 6, 3, 7, -1], I32), normal(5, seed=1)
+    p, loss, dx = np.empty_like(x), np.empty(5, F32), np.empty_like(x)
+    kernels.launch("sparse_softmax_cross_entropy", (5,), 256, [x, label, p, loss, I32(7)])
+    close(loss[:3], -np.log(softmax(x)[[0, 1, 2], label[:3]]))
+    assert np.isnan(loss[3:]).all()
+    args = [p, label, dloss, dx, I32(5), I32(7)]
+    kernels.launch("sparse_softmax_cross_entropy_gradient", (1,), 64, args)
+    close(dx[:3], (softmax(x) - np.eye(8)[label][:, :7])[:3] * dloss[:3, None])
+
+
+def test_sigmoid_cross_entropy():
+    kernels = simulator.file("losses.cu")
+    x, y, dloss = normal(300) * 20, np.abs(normal(300, seed=1)), normal(300, seed=2)
+    loss, dx = np.empty_like(x), np.empty_like(x)
+    kernels.launch("sigmoid_cross_entropy_forward", (2,), 64, [x, y, loss, I32(300)])
+    wide = x.astype("float64")
+    close(loss, np.maximum(wide, 0) - wide * y + np.log1p(np.exp(-np.abs(wide))))
+    kernels.launch("sigmoid_cross_entropy_gradient", (2,), 64, [x, y, dloss, dx, I32(300)])
+    close(dx, (sigmoid(wide) - y) * dloss)
+
+
+# --- recurrent steps --------------------------------------------------------------------------------------------
+
+N, U = 5, 9
+HARD = "-DGPUKERAS_GATE=HardSigmoid"
+SIGMOID = "-DGPUKERAS_GATE=Sigmoid"
+
+
+def recurrent(gate=SIGMOID, activation="Tanh"):
+    return simulator.file("recurrent.cu", (gate, f"-DGPUKERAS_ACTIVATION={activation}"))
+
+
+def parts(x):
+    return np.split(x, x.shape[1] // U, axis=1)
+
+
+def launch(kernels, name, *args):
+    kernels.launch(name, blocks(N * U), 64, [*args, I32(N), I32(U)])
+
+
+def slopes(forward, arrays, index, step=1e-6):
+    """Central differences of a function whose value is summed, with respect to one of its arrays."""
+    out = np.zeros(arrays[index].shape)
+    for k in np.ndindex(*out.shape):
+        values = []
+        for sign in (1, -1):
+            moved = [a.astype("float64") for a in arrays]
+            moved[index][k] += sign * step
+            values.append(forward(*moved))
+        out[k] = (values[0] - values[1]) / (2 * step)
+    return out
+
+
+@pytest.mark.parametrize("gate", [SIGMOID, HARD])
+def test_lstm(gate):
+    kernels, r = recurrent(gate), sigmoid if gate == SIGMOID else lambda z: np.clip(0.2 * z + 0.5, 0, 1)
+    x, u, bias, c0 = normal(N, 2, 4 * U)[:, 0], normal(N, 4 * U, seed=1), normal(4 * U, seed=2), normal(N, U, seed=3)
+    gates, h, c, act = np.empty((N, 4 * U), F32), *(np.empty((N, U), F32) for _ in range(3))
+    launch(kernels, "lstm_forward", x, I32(8 * U), u, bias, c0, gates, h, c, act)
+
+    def forward(x, u, bias, c0):
+        i, f, g, o = parts(x + u + bias)
+        c = r(f) * c0 + r(i) * np.tanh(g)
+        return r(o) * np.tanh(c), c
+
+    want_h, want_c = forward(x, u, bias, c0)
+    close(h, want_h)
+    close(c, want_c)
+    dh, dc, dz = normal(N, U, seed=4), normal(N, U, seed=5), np.empty((N, 4 * U), F32)
+    carried = dc.copy()
+    launch(kernels, "lstm_backward", gates, c0, act, dh, carried, dz)
+
+    def loss(*arrays):
+        h, c = forward(*arrays)
+        return (h * dh + c * dc).sum()
+
+    arrays = [x, u, bias, c0]
+    close(dz, slopes(loss, arrays, 1), 1e-5, 1e-5)
+    close(carried, slopes(loss, arrays, 3), 1e-5, 1e-5)
+
+
+def test_gru_with_the_reset_after_the_product():
+    kernels = recurrent()
+    x, u, bias, own, h0 = (
+        normal(*s, seed=k) for k, s in enumerate([(N, 3 * U), (N, 3 * U), (3 * U,), (3 * U,), (N, U)])
+    )
+    gates, hu, h = np.empty((N, 3 * U), F32), np.empty((N, U), F32), np.empty((N, U), F32)
+    launch(kernels, "gru_after_forward", x, I32(3 * U), u, bias, own, h0, gates, hu, h)
+
+    def forward(x, u, bias, own, h0):
+        (xz, xr, xg), (uz, ur, ug) = parts(x + bias), parts(u + own)
+        z = sigmoid(xz + uz)
+        return z * h0 + (1 - z) * np.tanh(xg + sigmoid(xr + ur) * ug)
+
+    arrays = [x, u, bias, own, h0]
+    close(h, forward(*arrays))
+    dh = normal(N, U, seed=7)
+    dz, du, dh0 = np.empty((N, 3 * U), F32), np.empty((N, 3 * U), F32), np.empty((N, U), F32)
+    launch(kernels, "gru_after_backward", gates, hu, h0, dh, dz, du, dh0)
+    for got, index in ((dz, 0), (du, 1), (dh0, 4)):
+        close(got, slopes(lambda *a: (forward(*a) * dh).sum(), arrays, index), 1e-5, 1e-5)
+
+
+def test_gru_with_the_reset_before_the_product():
+    kernels, w = recurrent(), normal(U, U, seed=9)
+    x, u, bias, h0 = normal(N, 3 * U), normal(N, 2 * U, seed=1), normal(3 * U, seed=2), normal(N, U, seed=3)
+    gates, reset, h = np.empty((N, 3 * U), F32), np.empty((N, U), F32), np.empty((N, U), F32)
+    launch(kernels, "gru_gates_forward", x, I32(3 * U), u, bias, h0, gates, reset)
+    launch(kernels, "gru_state_forward", x, I32(3 * U), reset @ w, bias, h0, gates, h)
+
+    def forward(x, u, h0):
+        xz, xr, xg = parts(x + bias)
+        z, r = sigmoid(xz + u[:, :U]), sigmoid(xr + u[:, U:])
+        return z * h0 + (1 - z) * np.tanh(xg + (r * h0) @ w)
+
+    close(h, forward(x, u, h0), 1e-5, 1e-5)
+    dh, dz, dh0 = normal(N, U, seed=4), np.full((N, 3 * U), 7, F32), np.empty((N, U), F32)
+    launch(kernels, "gru_state_backward", gates, h0, dh, dz, dh0)
+    launch(kernels, "gru_gates_backward", gates, h0, np.ascontiguousarray(dz[:, 2 * U :]) @ w.T, dz, dh0)
+    for got, index in ((dz, 0), (dz[:, : 2 * U], 1), (dh0, 2)):
+        close(got, slopes(lambda *a: (forward(*a) * dh).sum(), [x, u, h0], index), 1e-5, 1e-5)
+
+
+def test_simple_cell_and_masked_states():
+    kernels = recurrent(activation="Softsign")
+    x, u, dh = normal(N, U), normal(N, U, seed=1), normal(N, U, seed=2)
+    h, dz, out = (np.empty((N, U), F32) for _ in range(3))
+    launch(kernels, "simple_forward", x, I32(U), u, None, h)
+    z = (x + u).astype("float64")
+    close(h, z / (1 + np.abs(z)))
+    launch(kernels, "simple_backward", h, dh, dz)
+    close(dz, dh / (1 + np.abs(z)) ** 2)
+    mask = np.array([[1, 0], [0, 1], [1, 1], [0, 0], [1, 0]], np.uint8)
+    launch(kernels, "keep_state", mask, I32(2), x, h, out)
+    np.testing.assert_array_equal(out, np.where(mask[:, :1], h, x))
+
+
+# --- moments -----------------------------------------------------------------------------------------------------
+
+
+@ORDERS
+@pytest.mark.parametrize("rows, columns, shares", [(300, 37, 3), (1, 5, 1), (9, 64, 2)])
+def test_moments(rows, columns, shares, order):
+    kernels = simulator.file("moments.cu")
+    x = normal(rows, columns) + 100
+    mean, variance = np.empty(rows, F32), np.empty(rows, F32)
+    kernels.launch("row_moments", (rows,), 256, [x, mean, variance, I32(columns)], order)
+    wide = x.astype("float64")
+    close(mean, wide.mean(1), 1e-6)
+    close(variance, wide.var(1), 1e-4, 1e-6)
+    part, mean, variance = np.empty((shares, columns, 3), F32), np.empty(columns, F32), np.empty(columns, F32)
+    kernels.launch("column_moments_parts", (-(-columns // 32), shares), 256, [x, part, I32(rows), I32(columns)], order)
+    kernels.launch("column_moments", blocks(columns), 64, [part, I32(shares), mean, variance, I32(columns)], order)
+    close(mean, wide.mean(0), 1e-6)
+    close(variance, wide.var(0), 1e-4, 1e-6)
+
+
+@ORDERS
+def test_row_norm(order):
+    kernels, (rows, length) = simulator.file("moments.cu"), (4, 300)
+    x, gamma, beta, dy = (
+        normal(rows, length),
+        normal(length, seed=1),
+        normal(length, seed=2),
+        normal(rows, length, seed=3),
+    )
+    y, mean, inverse, dx = np.empty_like(x), np.empty(rows, F32), np.empty(rows, F32), np.empty_like(x)
+    kernels.launch("row_norm", (rows,), 256, [x, gamma, beta, y, mean, inverse, I32(length), F32(1e-3)], order)
+    wide = x.astype("float64")
+    scale = 1 / np.sqrt(wide.var(1, keepdims=True) + 1e-3)
+    hat = (wide - wide.mean(1, keepdims=True)) * scale
+    close(y, hat * gamma + beta, 1e-5, 1e-5)
+    kernels.launch("row_norm_gradient", (rows,), 256, [x, gamma, mean, inverse, dy, dx, I32(length)], order)
+    d = dy * gamma.astype("float64")
+    close(dx, scale * (d - d.mean(1, keepdims=True) - hat * (d * hat).mean(1, keepdims=True)), 1e-5, 1e-5)
+
+
+# --- rows --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "source, target", [("uint8", "float32"), ("float64", "float32"), ("int64", "int32"), ("int32", "float32")]
+)
+def test_gather_converts(source, target):
+    x = np.random.default_rng(0).integers(0, 200, (10, 7)).astype(source)
+    rows, out = np.array([9, 0, 3, 3, -5, 10]), np.empty((6, 7), target)
+    simulator.file("gather.cu").launch(f"gather_{source}_{target}", (1,), 64, [x, rows, out, I32(6), I32(7), I32(10)])
+    np.testing.assert_array_equal(out, x[np.clip(rows, 0, 9)].astype(target))
+
+
+def sort(kernels, key, order):
+    """The launches that sort keys; their number is a power of two."""
+    size, longest = key.size, min(key.size, 512)
+    kernels.launch("sort_blocks", (size // longest,), 256, [key, I32(longest), I32(0)], order)
+    merge = 2 * longest
+    while merge <= size:
+        distance = merge // 2
+        while distance >= 512:
+            kernels.launch("sort_step", blocks(size // 2), 64, [key, I32(distance), I32(merge), I32(size)], order)
+            distance //= 2
+        kernels.launch("sort_blocks", (size // 512,), 256, [key, I32(512), I32(merge)], order)
+        merge *= 2
+
+
+@ORDERS
+@pytest.mark.parametrize("count, rows", [(1, 3), (40, 7), (500, 20), (1500, 3), (3000, 1000)])
+def test_embedding_gradient(count, rows, order):
+    kernels, width = simulator.file("embedding.cu"), 5
+    rng = np.random.default_rng(count)
+    index, dy = rng.integers(-1, rows + 1, count), normal(count, width)
+    valid = (index >= 0) & (index < rows)
+    want = np.zeros((rows, width), F32)
+    np.add.at(want, index[valid], dy[valid])  # in order, as the deterministic kernel adds
+    sizes = [I32(count), I32(width), I32(rows)]
+    out = np.zeros_like(want)
+    kernels.launch("embedding_add_atomic", (3,), 64, [index, dy, out, *sizes], order)
+    close(out, want, 1e-5, 1e-5)
+    padded = max(2, 1 << (count - 1).bit_length())
+    key = np.empty(padded, np.uint64)
+    kernels.launch("embedding_keys", (2,), 64, [index, key, I32(count), I32(padded), I32(rows)], order)
+    before = key.copy()
+    sort(kernels, key, order)
+    np.testing.assert_array_equal(key, np.sort(before))
+    out = np.zeros_like(want)
+    kernels.launch("embedding_add_sorted", (3,), 64, [key, dy, out, *sizes], order)
+    np.testing.assert_array_equal(out, want)
+
+
+# --- random ------------------------------------------------------------------------------------------------------
+
+
+def test_random_numbers_are_those_of_numpys_engine():
+    from gpukeras.ops.philox import philox_block
+
+    kernels, seed, run, count = simulator.file("random.cu"), 0x123456789ABCDEF0, np.array([3], np.uint64), 1001
+    words = np.empty(count, np.uint32)
+    state = [I32(count), np.uint64(seed), run]
+    kernels.launch("random_words", blocks(count, 4 * 64), 64, [words, *state])
+    want = [w for b in range(251) for w in philox_block((b, 0, 3, 0), (seed & 0xFFFFFFFF, seed >> 32))][:count]
+    np.testing.assert_array_equal(words, want)
+    out = np.empty(count, F32)
+    kernels.launch("random_uniform", blocks(count, 256), 64, [out, *state, F32(3), F32(-1), F32(-1), F32(2)])
+    np.testing.assert_array_equal(out, (words >> 8).astype(F32) * F32(2.0**-24) * F32(3) + F32(-1))
+    kernels.launch("random_normal", blocks(count, 256), 64, [out, *state, F32(2), F32(3)])
+    top = (words[:1000] >> 8).astype("float64") * 2.0**-24
+    radius = 3 * np.sqrt(-2 * np.log(top[::2] + 2.0**-24))
+    close(out[:1000:2], 2 + radius * np.cos(2 * np.pi * top[1::2]), 3e-7, 2e-6)
+    kernels.launch("count_run", (1,), 1, [run])
+    assert run[0] == 4
+
+
+@pytest.mark.parametrize("bits", [8, 16, 32])
+def test_dropout(bits):
+    kernels, count, run, seed = simulator.file("random.cu"), 777, np.array([9], np.uint64), 55
+    words = np.empty(count, np.uint32)
+    kernels.launch("random_words", blocks(count, 256), 64, [words, I32(count), np.uint64(seed), run])
+    numbers = words.view(f"uint{bits}")[:count]
+    limit, x = int(0.75 * 2**bits) - 1, normal(count)
+    for source in (x, None):
+        y = np.empty(count, F32)
+        args = [source, y, I32(count), np.uint64(seed), run, I32(bits), np.uint32(limit), F32(4 / 3)]
+        kernels.launch("dropout", blocks(count, 64 * 128 // bits), 64, args)
+        values = np.ones(count, F32) if source is None else x
+        np.testing.assert_array_equal(y, np.where(numbers <= limit, values * F32(4 / 3), F32(0)))
