@@ -69,6 +69,7 @@ class Program:
         self.segments: list[tuple[int, int, int]] = []
         self.steps = self._live(lowering.steps)
         self.writes: dict[Value, Variable] = {}
+        self._by_root: dict[Step, dict[Value, list[Value]]] = {}
         self._last_use = self._lifetimes()
         self._write_in_place()
         self.offsets: dict[Value, int] = {}
@@ -153,10 +154,20 @@ class Program:
             last[v.root] = FOREVER
         return last
 
+    def _same_memory(self, step: Step, root: Value) -> list[Value]:
+        """The inputs of a step that look at the memory of a root value."""
+        found = self._by_root.get(step)
+        if found is None:
+            found = self._by_root[step] = {}
+            for v in step.ins:
+                found.setdefault(v.root, []).append(v)
+        return found.get(root, [])
+
     def _write_in_place(self) -> None:
         """Let a step write its variable's new value straight into the variable where no one reads the old one after."""
         index = {step: i for i, step in enumerate(self.steps)}
         last_read = {v.variable: i for v, i in self._last_use.items() if v.kind == "var"}
+        roots = {v.variable: v for v in self._last_use if v.kind == "var"}
         remaining = []
         for var, value in self.commits:
             step = value.step
@@ -166,17 +177,16 @@ class Program:
                 and step.lane == 0  # others may read the variable meanwhile
                 and value not in self.writes
                 and last_read.get(var, -1) <= index[step]
-                and (last_read.get(var, -1) < index[step] or self._over(step, value, var))
+                and (last_read.get(var, -1) < index[step] or self._over(step, value, roots[var]))
             ):
                 self.writes[value] = var
             else:
                 remaining.append((var, value))
         self.commits = remaining
 
-    @staticmethod
-    def _over(step: Step, value: Value, var: Variable) -> bool:
-        """Whether the step that reads `var` may write `value` over it."""
-        return all(v.base is None and _may_overwrite(step, value, v) for v in step.ins if v.root.tensor is var)
+    def _over(self, step: Step, value: Value, root: Value) -> bool:
+        """Whether the step that reads a variable may write `value` over it."""
+        return all(v.base is None and self._may_overwrite(step, value, v) for v in self._same_memory(step, root))
 
     def _plan_memory(self) -> int:
         planners = {lane: ArenaPlanner() for lane in sorted({0, *(step.lane for step in self.steps)})}
@@ -248,20 +258,20 @@ class Program:
                 and candidate.dtype == out.dtype == root.dtype
                 and root.size == out.size
                 and candidate.proto.flags.c_contiguous
-                and _may_overwrite(step, out, candidate)
+                and self._may_overwrite(step, out, candidate)
             ):
                 return root
         return None
 
-
-def _may_overwrite(step: Step, out: Value, source: Value) -> bool:
-    """Whether `step` may write `out` over the memory of its input `source`."""
-    if isinstance(step.op, Fused):
-        if any(v is not source and v.root is source.root for v in step.ins) or source.size != out.size:
+    def _may_overwrite(self, step: Step, out: Value, source: Value) -> bool:
+        """Whether `step` may write `out` over the memory of its input `source`."""
+        if isinstance(step.op, Blocked):
+            return step.op.overwrites(out, source)
+        same = self._same_memory(step, source.root)
+        if isinstance(step.op, Fused):
+            if any(v is not source for v in same) or source.size != out.size:
+                return False
+            return step.op.overwrites(step.outs.index(out), step.ins.index(source))
+        if step.outs[0] is not out or source.shape != out.shape or any(v is not source for v in same):
             return False
-        return step.op.overwrites(step.outs.index(out), step.ins.index(source))
-    if isinstance(step.op, Blocked):
-        return step.op.overwrites(out, source)
-    if step.outs[0] is not out or source.shape != out.shape:
-        return False
-    return all(v is source and k in step.op.inplace for k, v in enumerate(step.ins) if v.root is source.root)
+        return all(k in step.op.inplace for k, v in enumerate(step.ins) if v is source)
