@@ -35,16 +35,18 @@ class Value:
     """One array of a plan.
 
     Attributes:
+        size: number of elements.
         kind: 'const', 'feed', 'var', 'temp' (made by a step), 'view' (of `base`, through `op`) or 'void' (follows
             from rows that are not there).
         const: the array, for constants that are not uniform.
         uniform: the scalar all elements are known to equal, else None.
     """
 
-    __slots__ = ("shape", "dtype", "kind", "const", "uniform", "base", "op", "tensor", "step", "_proto")
+    __slots__ = ("shape", "size", "dtype", "kind", "const", "uniform", "base", "op", "tensor", "step", "_proto")
 
     def __init__(self, shape: tuple[int, ...], dtype: DType, kind: str) -> None:
         self.shape = shape
+        self.size = prod(shape)
         self.dtype = dtype
         self.kind = kind
         self.const: np.ndarray | None = None
@@ -61,14 +63,9 @@ class Value:
         return Spec(self.shape, self.dtype)
 
     @property
-    def size(self) -> int:
-        """Number of elements."""
-        return prod(self.shape)
-
-    @property
     def nbytes(self) -> int:
         """Bytes of a contiguous copy."""
-        return prod(self.shape) * self.dtype.itemsize
+        return self.size * self.dtype.itemsize
 
     @property
     def is_const(self) -> bool:
