@@ -17,7 +17,7 @@ from ..runtime import lanes
 from ..runtime.device import Device, default_device
 from ..runtime.feed import Rows
 from ..runtime.memory import Memory
-from .interpreter import Interpreter
+from .interpreter import Interpreter, Void
 from .lowering import DynamicShape
 from .plan import Plan
 from .program import Program
@@ -128,10 +128,11 @@ class Function:
         arrays = [x.read() if isinstance(x, Rows) else _host_array(x) for x in values]
         run = Interpreter(self.device, dict(zip(self.inputs, arrays, strict=True)))
         results = run.run(self.outputs + [v for _, v in self.updates])
-        host = [self.device.to_host(a) for a in results]
         n = len(self.outputs)
-        for (var, _), value in zip(self.updates, host[n:], strict=True):
-            var.assign_value(value)
+        host = [a.array() if isinstance(a, Void) else self.device.to_host(a) for a in results]
+        for (var, _), value, a in zip(self.updates, host[n:], results[n:], strict=True):
+            if not isinstance(a, Void):
+                var.assign_value(value)
         return [a if a.ndim else a[()] for a in host[:n]]
 
 

@@ -9,11 +9,34 @@ import numpy as np
 
 from ..graph.dtype import as_dtype
 from ..graph.op import Spec
-from ..graph.tensor import Constant, Placeholder, Tensor, Variable
+from ..graph.tensor import Constant, Node, Placeholder, Tensor, Variable
+from ..ops.array import Concatenate
 from ..ops.control import Cond
+from ..ops.replicas import PartOf, ReplicaRows, Total
 from ..runtime.device import Device
 from .lowering import DynamicShape, run_op
 from .scan import Scan
+
+
+class Void:
+    """In place of an array: what follows from rows that are not there (see `ops.replicas`).
+
+    Arguments:
+        tensor: the tensor that has no value.
+    """
+
+    size = 0  # of a predicate: it decides nothing
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.spec = Spec(tuple(n or 0 for n in tensor.shape or ()), tensor.dtype)
+
+    def array(self) -> np.ndarray:
+        """An array of its type: without rows, or not a number."""
+        return np.full(self.spec.shape, np.nan if self.spec.dtype.is_floating else 0, self.spec.dtype)  # type: ignore[arg-type]
+
+    def astype(self, dtype: Any, copy: bool = True) -> Void:
+        """Itself: it has no elements to convert."""
+        return self
 
 
 class Interpreter:
@@ -72,6 +95,11 @@ class Interpreter:
             self.arrays[tensor] = self.arrays[needs[0]].astype(tensor.dtype, copy=False)
             return
         ins = [self.arrays[t] for t in node.inputs]
+        if isinstance(node.op, ReplicaRows) or any(isinstance(x, Void) for x in ins):
+            ins = self._without_voids(node, ins)
+            if not ins:
+                self.arrays.update((t, Void(t)) for t in node.outputs)
+                return
         xp = self.device.xp
         if isinstance(node.op, Scan) and node.op.dynamic:
             outs = self._loop(node.op, ins)
@@ -93,6 +121,18 @@ class Interpreter:
             else:
                 outs = run_op(node.op, xp, ins, specs, values, node.name)
         self.arrays.update(zip(node.outputs, outs, strict=True))
+
+    def _without_voids(self, node: Node, ins: list[Any]) -> list[Any]:
+        """The inputs that are there; none where the outputs are void."""
+        op = node.op
+        if isinstance(op, ReplicaRows):
+            whole = ins[0]
+            return [] if isinstance(whole, Void) or (len(whole) and not len(op.rows(whole))) else ins
+        if isinstance(op, Total) or isinstance(op, Concatenate) and op.axis % len(node.outputs[0].shape or (0,)) == 0:
+            return [x for x in ins if not isinstance(x, Void)]
+        if isinstance(op, PartOf) and not isinstance(ins[0], Void) and not isinstance(ins[1 + op.i], Void):
+            return [self.device.asarray(x.array()) if isinstance(x, Void) else x for x in ins]
+        return []
 
     def _loop(self, op: Scan, ins: list[Any]) -> list[Any]:
         """Outputs of a loop, each step of which is run op by op."""

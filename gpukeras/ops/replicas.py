@@ -60,9 +60,13 @@ class ReplicaRows(Op):
             return lowering.void((0, *x.shape[1:]), x.dtype)
         return lowering.emit(Index((("slice", start, stop, 1),)), [x])[0]
 
+    def rows(self, x: Any) -> Any:
+        """The rows of an array, as a view."""
+        start, stop = share(len(x), self.i, self.parts)
+        return x[start:stop]
+
     def bind(self, b: Binding) -> Sequence[Thunk]:
-        start, stop = share(b.ins[0].shape[0], self.i, self.parts)
-        return [partial(b.xp.copyto, b.outs[0], b.ins[0][start:stop])]
+        return [partial(b.xp.copyto, b.outs[0], self.rows(b.ins[0]))]
 
 
 class ReplicaPlace(Op):

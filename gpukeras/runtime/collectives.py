@@ -23,8 +23,10 @@ def reduce_calls(xp: Any, arrays: Sequence[Any], out: Any) -> list[Callable[[], 
 
     Arguments:
         xp: array module.
-        arrays: at least two arrays of one shape and dtype.
+        arrays: arrays of one shape and dtype.
         out: array; must not overlap any but the first.
     """
+    if len(arrays) == 1:
+        return [partial(xp.copyto, out, arrays[0])]
     calls: list[Callable[[], object]] = [partial(xp.add, arrays[0], arrays[1], out=out)]
     return calls + [partial(xp.add, out, x, out=out) for x in arrays[2:]]
