@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import functools
 import html
 import inspect
 import re
@@ -41,6 +42,7 @@ def sample(place, *lines, text="manual", instead=None):
     return lambda test: test
 
 
+@functools.cache
 def blocks(text):
     """Reads the samples of a text.
 
@@ -184,6 +186,7 @@ def _with_helpers(function, functions):
     return list(taken.values())
 
 
+@functools.cache
 def marked():
     """Reads the marks of all tests of this folder.
 

@@ -138,6 +138,7 @@ def test_weights_only():
 
 
 @sample("3.3.6.3", 1730)
+@sample("saving models", 258, text="notes")
 def test_weights_by_name():
     from keras.layers import Dense
     from keras.models import Sequential

@@ -20,6 +20,9 @@ def ten_way_softmax():
 
 
 @sample("3.2.2", 1056, 1061, 1065, 1069, 1073, 1077, 1081, 1085, 1089, 1093, 1099)
+@sample("1", 50, text="about-cn")
+@sample("functional", 521, text="notes")
+@sample("case 1", 594, text="notes-models")
 def test_densely_connected():
     model = ten_way_softmax()
     data, labels = np.random.random((64, 784)), np.eye(10)[np.random.randint(10, size=64)]
@@ -30,6 +33,9 @@ def test_densely_connected():
 
 
 @sample("3.2.3", 1107, 1111, 1115, 1121)
+@sample("1", 74, 81, text="about-cn")
+@sample("functional", 547, 554, text="notes")
+@sample("case 2", 616, text="notes-models")
 def test_models_are_callable():
     from keras.layers import Input, TimeDistributed
     from keras.models import Model
@@ -52,6 +58,8 @@ def test_models_are_callable():
 
 
 @sample("3.2.4", 1145, 1162, 1168, 1175, 1183, 1189, 1195, 1202, 1209, 1217)
+@sample("several inputs and outputs", 579, 598, 604, 619, 625, 632, 639, text="notes")
+@sample("case 3", 644, 656, 671, text="notes-models")
 def test_two_inputs_and_two_outputs():
     import keras
     from keras.layers import LSTM, Dense, Embedding, Input
@@ -100,6 +108,8 @@ def test_two_inputs_and_two_outputs():
 
 
 @sample("3.2.5", 1235, 1263)
+@sample("shared layers", 664, 675, text="notes")
+@sample("case 4", 689, text="notes-models")
 def test_shared_layer():
     import keras
     from keras.layers import LSTM, Dense, Input
@@ -173,6 +183,7 @@ def test_shapes_of_nodes():
 
 
 @sample("3.2.7.1", 1340, 1355)
+@sample("several inputs and outputs", 96, text="about-cn")
 def test_inception_module():
     import keras
     from keras.layers import Conv2D, Input, MaxPooling2D

@@ -7,6 +7,7 @@ from tests.manual.samples import sample
 
 
 @sample("5.1", 2750, 2758)
+@sample("about layers", 821, 829, text="notes")
 def test_layers_from_configurations():
     from keras.layers import Dense
 

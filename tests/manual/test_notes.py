@@ -1,6 +1,6 @@
 """The four shorter texts: about models (two pages), notes on Keras 2.0.9, notes on Sequential and Model.
 
-Most of their samples are those of the manual's guides again; each is marked with the lines of its own text.
+Samples that are those of the manual's guides again are marks of the guides' tests.
 """
 
 import json
@@ -201,28 +201,6 @@ def test_saving():
     np.testing.assert_array_equal(model.predict(x), expected)
 
 
-@sample("saving models", 258, text="notes")
-def test_weights_by_name():
-    from keras.layers import Dense
-    from keras.models import Sequential
-
-    fname = "weights.h5"
-    model = Sequential()
-    model.add(Dense(2, input_dim=3, name="dense_1"))
-    model.add(Dense(3, name="dense_2"))
-    model.save_weights(fname)
-    kernel = model.get_weights()[0]
-
-    model = Sequential()
-    model.add(Dense(2, input_dim=3, name="dense_1"))
-    model.add(Dense(10, name="new_dense"))
-    new = model.get_weights()[2]
-
-    model.load_weights(fname, by_name=True)
-    np.testing.assert_array_equal(model.get_weights()[0], kernel)
-    np.testing.assert_array_equal(model.get_weights()[2], new)
-
-
 @sample("layers between", 280, 293, text="notes")
 def test_outputs_of_layers_between():
     from keras.models import Model
@@ -265,48 +243,6 @@ def test_shape_of_the_input():
     assert model.input_shape == (None, 784)
 
 
-@sample("compile", 362, text="notes")
-def test_compile():
-    import keras.backend as K
-    from keras.layers import Dense
-    from keras.models import Sequential
-
-    x, y = data()
-    model = Sequential([Dense(3, activation="softmax", input_dim=4)])
-    model.compile(optimizer="rmsprop", loss="categorical_crossentropy", metrics=["accuracy"])
-    assert len(model.test_on_batch(x, y)) == 2
-
-    model = Sequential([Dense(1, activation="sigmoid", input_dim=4)])
-    model.compile(optimizer="rmsprop", loss="binary_crossentropy", metrics=["accuracy"])
-    assert len(model.test_on_batch(x, y[:, :1])) == 2
-
-    model.compile(optimizer="rmsprop", loss="mse")
-    assert model.test_on_batch(x, y[:, :1]) > 0
-
-    def mean_pred(y_true, y_pred):
-        return K.mean(y_pred)
-
-    model.compile(optimizer="rmsprop", loss="binary_crossentropy", metrics=["accuracy", mean_pred])
-    assert model.metrics_names == ["loss", "acc", "mean_pred"]
-
-
-@sample("training", 392, text="notes")
-@sample("case 1", 343, 348, text="notes-models")
-def test_two_classes():
-    from keras.layers import Dense
-    from keras.models import Sequential
-
-    model = Sequential()
-    model.add(Dense(32, activation="relu", input_dim=100))
-    model.add(Dense(1, activation="sigmoid"))
-    model.compile(optimizer="rmsprop", loss="binary_crossentropy", metrics=["accuracy"])
-
-    data = np.random.random((1000, 100))
-    labels = np.random.randint(2, size=(1000, 1))
-    history = model.fit(data, labels, epochs=10, batch_size=32)
-    assert history.history["loss"][-1] < history.history["loss"][0]
-
-
 @sample("case 1", 368, 380, text="notes-models")
 def test_epochs_in_both_spellings():
     model = perceptron()
@@ -319,119 +255,6 @@ def test_epochs_in_both_spellings():
     assert model.fit(data, labels, epochs=2, verbose=0).epoch == [0, 1]
     with pytest.raises(TypeError):
         model.fit(data, labels, epoch=2)
-
-
-@sample("training", 411, text="notes")
-def test_ten_classes():
-    import keras
-    from keras.layers import Dense
-    from keras.models import Sequential
-
-    model = Sequential()
-    model.add(Dense(32, activation="relu", input_dim=100))
-    model.add(Dense(10, activation="softmax"))
-    model.compile(optimizer="rmsprop", loss="categorical_crossentropy", metrics=["accuracy"])
-
-    data = np.random.random((1000, 100))
-    labels = np.random.randint(10, size=(1000, 1))
-    one_hot_labels = keras.utils.to_categorical(labels, num_classes=10)
-    history = model.fit(data, one_hot_labels, epochs=10, batch_size=32)
-    assert history.history["loss"][-1] < history.history["loss"][0]
-
-
-@sample("examples", 439, text="notes")
-def test_perceptron_ten_classes(capsys):
-    import keras
-    from keras.layers import Dense, Dropout
-    from keras.models import Sequential
-    from keras.optimizers import SGD
-
-    x_train = np.random.random((1000, 20))
-    y_train = keras.utils.to_categorical(np.random.randint(10, size=(1000, 1)), num_classes=10)
-    x_test = np.random.random((100, 20))
-    y_test = keras.utils.to_categorical(np.random.randint(10, size=(100, 1)), num_classes=10)
-
-    model = Sequential()
-    model.add(Dense(64, activation="relu", input_dim=20))
-    model.add(Dropout(0.5))
-    model.add(Dense(64, activation="relu"))
-    model.add(Dropout(0.5))
-    model.add(Dense(10, activation="softmax"))
-    sgd = SGD(lr=0.01, decay=1e-6, momentum=0.9, nesterov=True)
-    model.compile(loss="categorical_crossentropy", optimizer=sgd, metrics=["accuracy"])
-    model.fit(x_train, y_train, epochs=5, batch_size=128)
-    score = model.evaluate(x_test, y_test, batch_size=128)
-    print("Test set's score: ", score)
-    assert capsys.readouterr().out.splitlines()[-1].startswith("Test set's score:  [")
-
-
-@sample("examples", 474, text="notes")
-def test_perceptron_two_classes():
-    from keras.layers import Dense, Dropout
-    from keras.models import Sequential
-
-    x_train = np.random.random((1000, 20))
-    y_train = np.random.randint(2, size=(1000, 1))
-    x_test = np.random.random((100, 20))
-    y_test = np.random.randint(2, size=(100, 1))
-
-    model = Sequential()
-    model.add(Dense(64, input_dim=20, activation="relu"))
-    model.add(Dropout(0.5))
-    model.add(Dense(64, activation="relu"))
-    model.add(Dropout(0.5))
-    model.add(Dense(1, activation="sigmoid"))
-
-    model.compile(loss="binary_crossentropy", optimizer="rmsprop", metrics=["accuracy"])
-    model.fit(x_train, y_train, epochs=5, batch_size=128)
-    score = model.evaluate(x_test, y_test, batch_size=128)
-    assert len(score) == 2 and abs(score[0] - np.log(2)) < 0.3
-
-
-@sample("1", 50, 74, 81, text="about-cn")
-@sample("functional", 521, 547, 554, text="notes")
-@sample("cases 1 and 2", 594, 616, text="notes-models")
-def test_densely_connected_and_called_again():
-    from keras.layers import Dense, Input, TimeDistributed
-    from keras.models import Model
-
-    inputs = Input(shape=(784,))
-    x = Dense(64, activation="relu")(inputs)
-    x = Dense(64, activation="relu")(x)
-    predictions = Dense(10, activation="softmax")(x)
-
-    model = Model(inputs=inputs, outputs=predictions)
-    model.compile(optimizer="rmsprop", loss="categorical_crossentropy", metrics=["accuracy"])
-    data, labels = np.random.random((32, 784)), np.eye(10)[np.random.randint(10, size=32)]
-    model.fit(data, labels)
-
-    x = Input(shape=(784,))
-    y = model(x)
-    np.testing.assert_allclose(Model(x, y).predict(data), model.predict(data), rtol=1e-5)
-
-    input_sequences = Input(shape=(20, 784))
-    processed_sequences = TimeDistributed(model)(input_sequences)
-    assert Model(input_sequences, processed_sequences).output_shape == (None, 20, 10)
-
-
-@sample("several inputs and outputs", 96, text="about-cn")
-def test_inception_module():
-    import keras
-    from keras.layers import Conv2D, Input, MaxPooling2D
-
-    input_img = Input(shape=(256, 256, 3))
-
-    tower_1 = Conv2D(64, (1, 1), padding="same", activation="relu")(input_img)
-    tower_1 = Conv2D(64, (3, 3), padding="same", activation="relu")(tower_1)
-
-    tower_2 = Conv2D(64, (1, 1), padding="same", activation="relu")(input_img)
-    tower_2 = Conv2D(64, (5, 5), padding="same", activation="relu")(tower_2)
-
-    tower_3 = MaxPooling2D((3, 3), strides=(1, 1), padding="same")(input_img)
-    tower_3 = Conv2D(64, (1, 1), padding="same", activation="relu")(tower_3)
-
-    output = keras.layers.concatenate([tower_1, tower_2, tower_3], axis=1)
-    assert keras.backend.int_shape(output) == (None, 768, 256, 64)
 
 
 @sample("example", 116, 120, 131, 135, text="about-cn")
@@ -448,72 +271,6 @@ def test_dense_layers_on_images():
     model.compile(optimizer="rmsprop", loss="categorical_crossentropy", metrics=["accuracy"])
     assert model.output_shape == (None, None, 28, 10)
     assert model.predict(np.random.random((2, 3, 28, 28))).shape == (2, 3, 28, 10)
-
-
-@sample("several inputs and outputs", 579, 598, 604, 619, 625, 632, 639, text="notes")
-@sample("case 3", 644, 656, 671, text="notes-models")
-def test_two_inputs_and_two_outputs():
-    import keras
-    from keras.layers import LSTM, Dense, Embedding, Input
-    from keras.models import Model
-
-    main_input = Input(shape=(100,), dtype="int32", name="main_input")
-    x = Embedding(output_dim=512, input_dim=10000, input_length=100)(main_input)
-    lstm_out = LSTM(32)(x)
-    auxiliary_output = Dense(1, activation="sigmoid", name="aux_output")(lstm_out)
-
-    auxiliary_input = Input(shape=(5,), name="aux_input")
-    x = keras.layers.concatenate([lstm_out, auxiliary_input])
-    x = Dense(64, activation="relu")(x)
-    x = Dense(64, activation="relu")(x)
-    x = Dense(64, activation="relu")(x)
-    main_output = Dense(1, activation="sigmoid", name="main_output")(x)
-
-    model = Model(inputs=[main_input, auxiliary_input], outputs=[main_output, auxiliary_output])
-
-    headline_data = np.random.randint(1, 10000, size=(4, 100))
-    additional_data, labels = np.random.random((4, 5)), np.random.randint(2, size=(4, 1))
-    model.compile(optimizer="rmsprop", loss="binary_crossentropy", loss_weights=[1.0, 0.2])
-    history = model.fit([headline_data, additional_data], [labels, labels], epochs=1, batch_size=32)
-    assert sorted(history.history) == ["aux_output_loss", "loss", "main_output_loss"]
-
-    model.compile(
-        optimizer="rmsprop",
-        loss={"main_output": "binary_crossentropy", "aux_output": "binary_crossentropy"},
-        loss_weights={"main_output": 1.0, "aux_output": 0.2},
-    )
-    history = model.fit(
-        {"main_input": headline_data, "aux_input": additional_data},
-        {"main_output": labels, "aux_output": labels},
-        epochs=1,
-        batch_size=32,
-    )
-    assert sorted(history.history) == ["aux_output_loss", "loss", "main_output_loss"]
-
-
-@sample("shared layers", 664, 675, text="notes")
-@sample("case 4", 689, text="notes-models")
-def test_shared_layer():
-    import keras
-    from keras.layers import LSTM, Dense, Input
-    from keras.models import Model
-
-    tweet_a = Input(shape=(140, 256))
-    tweet_b = Input(shape=(140, 256))
-
-    shared_lstm = LSTM(64)
-    encoded_a = shared_lstm(tweet_a)
-    encoded_b = shared_lstm(tweet_b)
-    merged_vector = keras.layers.concatenate([encoded_a, encoded_b], axis=-1)
-    predictions = Dense(1, activation="sigmoid")(merged_vector)
-    model = Model(inputs=[tweet_a, tweet_b], outputs=predictions)
-
-    model.compile(optimizer="rmsprop", loss="binary_crossentropy", metrics=["accuracy"])
-    data_a, data_b = np.random.random((2, 2, 140, 256))
-    history = model.fit([data_a, data_b], np.array([[0], [1]]), epochs=1, verbose=0)
-    assert sorted(history.history) == ["acc", "loss"]
-    labels = np.array([[0], [1]])
-    model.fit([data_a, data_b], labels, epochs=1)
 
 
 @sample("nodes", 711, 722, 735, 743, 750, text="notes")
@@ -564,22 +321,6 @@ def test_nodes():
     assert conv.get_input_shape_at(0) == (None, 3, 32, 32)
     assert conv.get_input_shape_at(1) == (None, 3, 64, 64)
     assert [conv.get_output_at(0), conv.get_output_at(1)] == [conved_a, conved_b]
-
-
-@sample("about layers", 821, 829, text="notes")
-def test_layers_from_configurations():
-    from keras.layers import Dense
-
-    layer = Dense(32)
-    config = layer.get_config()
-    reconstructed_layer = Dense.from_config(config)
-    assert reconstructed_layer.get_config() == config
-
-    from keras import layers
-
-    config = layer.get_config()
-    layer = layers.deserialize({"class_name": layer.__class__.__name__, "config": config})
-    assert layer.get_config() == config
 
 
 @sample(
@@ -751,67 +492,6 @@ def test_classes_and_probabilities():
     np.testing.assert_array_equal(model.predict_proba(x, batch_size=32, verbose=1), model.predict(x))
 
 
-@sample("case 2", 391, 438, text="notes-models")
-def test_network_like_vgg():
-    import keras
-    from keras.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
-    from keras.models import Sequential
-    from keras.optimizers import SGD
-    from keras.utils import np_utils
-
-    # 3 and 2 images in place of 100 and 20.
-    x_train = np.random.random((3, 100, 100, 3))
-    y_train = keras.utils.to_categorical(np.random.randint(10, size=(3, 1)), num_classes=10)
-    x_test = np.random.random((2, 100, 100, 3))
-    y_test = keras.utils.to_categorical(np.random.randint(10, size=(2, 1)), num_classes=10)
-    assert y_train.shape == (3, 10) and np_utils.to_categorical is keras.utils.to_categorical
-
-    model = Sequential()
-    model.add(Conv2D(32, (3, 3), activation="relu", input_shape=(100, 100, 3)))
-    model.add(Conv2D(32, (3, 3), activation="relu"))
-    model.add(MaxPooling2D(pool_size=(2, 2)))
-    model.add(Dropout(0.25))
-
-    model.add(Conv2D(64, (3, 3), activation="relu"))
-    model.add(Conv2D(64, (3, 3), activation="relu"))
-    model.add(MaxPooling2D(pool_size=(2, 2)))
-    model.add(Dropout(0.25))
-
-    model.add(Flatten())
-    model.add(Dense(256, activation="relu"))
-    model.add(Dropout(0.5))
-    model.add(Dense(10, activation="softmax"))
-
-    sgd = SGD(lr=0.01, decay=1e-6, momentum=0.9, nesterov=True)
-    model.compile(loss="categorical_crossentropy", optimizer=sgd)
-
-    model.fit(x_train, y_train, batch_size=32, epochs=1)
-    score = model.evaluate(x_test, y_test, batch_size=32)
-    assert np.isfinite(score)
-
-
-@sample("case 3", 446, text="notes-models")
-def test_sequences_with_lstm():
-    from keras.layers import LSTM, Dense, Dropout, Embedding
-    from keras.models import Sequential
-
-    max_ = 50
-    x_train, x_test = np.random.randint(max_, size=(2, 16, 6))
-    y_train, y_test = np.random.randint(2, size=(2, 16, 1))
-
-    model = Sequential()
-    model.add(Embedding(max_, output_dim=256))
-    model.add(LSTM(128))
-    model.add(Dropout(0.5))
-    model.add(Dense(1, activation="sigmoid"))
-
-    model.compile(loss="binary_crossentropy", optimizer="rmsprop", metrics=["accuracy"])
-
-    model.fit(x_train, y_train, batch_size=16, epochs=1)
-    score = model.evaluate(x_test, y_test, batch_size=16)
-    assert len(score) == 2
-
-
 @sample("Model 1", 494, text="notes-models")
 def test_parts_of_a_model():
     from keras.layers import Dense, Input
@@ -822,6 +502,58 @@ def test_parts_of_a_model():
     model = Model(a, b)
     assert model.inputs == [a] and model.outputs == [b]
     assert model.layers == [a._keras_history[0], b._keras_history[0]]
+
+
+def weights_by_name():
+    from keras.layers import Dense
+    from keras.models import Sequential
+
+    fname = "weights.h5"
+    model = Sequential()
+    model.add(Dense(2, input_dim=3, name="dense_1"))
+    model.add(Dense(3, name="dense_2"))
+    model.save_weights(fname)
+    kernel = model.get_weights()[0]
+    model = Sequential()
+    model.add(Dense(2, input_dim=3, name="dense_1"))
+    model.add(Dense(10, name="new_dense"))
+    model.load_weights(fname, by_name=True)
+    np.testing.assert_array_equal(model.get_weights()[0], kernel)
+
+
+def weights_of_classes_and_samples():
+    batch_size, epochs, cbks = 8, 1, []
+    cw = {0: 1, 1: 50}
+    # Two classes.
+    model = perceptron(outputs=2)
+    (x_train, y_train), (x_test, y_test) = data(outputs=2), data(outputs=2)
+    history = model.fit(
+        x_train,
+        y_train,
+        batch_size=batch_size,
+        epochs=epochs,
+        verbose=1,
+        callbacks=cbks,
+        validation_data=(x_test, y_test),
+        shuffle=True,
+        class_weight=cw,
+    )
+    assert history.history["loss"][0] > 0
+
+    class_weight = pytest.importorskip("sklearn.utils").class_weight
+    callbacks_list = []
+    X_t, y = data(outputs=2)
+    sample_weights = class_weight.compute_sample_weight("balanced", y)
+    history = model.fit(
+        X_t,
+        y,
+        batch_size=batch_size,
+        epochs=epochs,
+        validation_split=0.1,
+        sample_weight=sample_weights,
+        callbacks=callbacks_list,
+    )
+    assert sorted(history.history) == ["acc", "loss", "val_acc", "val_loss"]
 
 
 @sample("case 6, supplements 1 and 2", 733, text="notes-models")
@@ -859,49 +591,6 @@ def test_questions_about_images_with_channels_first():
     assert vqa_model.output_shape == (None, 1000)
     assert K.int_shape(encoded_image) == (None, 25 * 25 * 256)
 
-    # Supplement 1: weights by name.
-    fname = "weights.h5"
-    model = Sequential()
-    model.add(Dense(2, input_dim=3, name="dense_1"))
-    model.add(Dense(3, name="dense_2"))
-    model.save_weights(fname)
-    kernel = model.get_weights()[0]
-    model = Sequential()
-    model.add(Dense(2, input_dim=3, name="dense_1"))
-    model.add(Dense(10, name="new_dense"))
-    model.load_weights(fname, by_name=True)
-    np.testing.assert_array_equal(model.get_weights()[0], kernel)
-
-    # Supplement 2: weights of classes, and of samples.
-    batch_size, epochs, cbks = 8, 1, []
-    cw = {0: 1, 1: 50}
-    # Two classes.
-    model = perceptron(outputs=2)
-    (x_train, y_train), (x_test, y_test) = data(outputs=2), data(outputs=2)
-    history = model.fit(
-        x_train,
-        y_train,
-        batch_size=batch_size,
-        epochs=epochs,
-        verbose=1,
-        callbacks=cbks,
-        validation_data=(x_test, y_test),
-        shuffle=True,
-        class_weight=cw,
-    )
-    assert history.history["loss"][0] > 0
-
-    class_weight = pytest.importorskip("sklearn.utils").class_weight
-    callbacks_list = []
-    X_t, y = data(outputs=2)
-    sample_weights = class_weight.compute_sample_weight("balanced", y)
-    history = model.fit(
-        X_t,
-        y,
-        batch_size=batch_size,
-        epochs=epochs,
-        validation_split=0.1,
-        sample_weight=sample_weights,
-        callbacks=callbacks_list,
-    )
-    assert sorted(history.history) == ["acc", "loss", "val_acc", "val_loss"]
+    # Its two supplements.
+    weights_by_name()
+    weights_of_classes_and_samples()
