@@ -63,6 +63,16 @@ const PoolingKernels& pooling_kernels_base();
 const PoolingKernels& pooling_kernels_avx2();
 const PoolingKernels& pooling_kernels_avx512();
 
+struct RowProduct;
+
+struct RowProductKernels {
+    void (*columns)(const RowProduct&, size_t begin, size_t end);
+};
+
+const RowProductKernels& row_product_kernels_base();
+const RowProductKernels& row_product_kernels_avx2();
+const RowProductKernels& row_product_kernels_avx512();
+
 enum class Isa { base, avx2, avx512 };
 
 // The best set that this processor has, this build contains, and GPUKERAS_CPU_ISA (base, avx2, avx512)

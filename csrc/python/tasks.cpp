@@ -1,11 +1,13 @@
 // Tasks as Python callables.
 #include <pybind11/stl.h>
 
+#include <optional>
 #include <stdexcept>
 #include <vector>
 
 #include "../cpu/moments.h"
 #include "../cpu/parallel.h"
+#include "../cpu/row_product.h"
 #include "bindings.h"
 
 namespace py = pybind11;
@@ -61,6 +63,23 @@ void bind_tasks(py::module_& m) {
         py::arg("outer"), py::arg("channels"), py::arg("inner"), py::arg("x").noconvert(),
         py::arg("mean").noconvert(), py::arg("variance").noconvert(), py::arg("scratch"),
         "Mean and variance of each channel of an array (outer, channels, inner), as a task.");
+    m.def(
+        "row_product",
+        [](const FloatArray& x, const FloatArray& w, const std::optional<FloatArray>& bias, FloatArray out, bool relu) {
+            const size_t k = static_cast<size_t>(x.size()), n = static_cast<size_t>(out.size());
+            if (static_cast<size_t>(w.size()) != k * n || n == 0 ||
+                (bias && static_cast<size_t>(bias->size()) != n)) {
+                throw std::invalid_argument("row_product: the arrays' sizes do not fit");
+            }
+            const float* added = bias ? bias->data() : nullptr;
+            py::object made = task_over(cpu::row_product({k, n, x.data(), w.data(), added, out.mutable_data(), relu}),
+                                        py::make_tuple(x, w, out));
+            if (bias) py::detail::keep_alive_impl(made, *bias);
+            return made;
+        },
+        py::arg("x").noconvert(), py::arg("w").noconvert(), py::arg("bias").noconvert().none(true),
+        py::arg("out").noconvert(), py::arg("relu") = false,
+        "A row times a matrix (k, n), plus bias, through relu, as a task.");
 }
 
 }  // namespace gpukeras

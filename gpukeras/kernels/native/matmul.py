@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ...graph.op import Binding, Thunk
 from ...ops.linalg import MatMul
 from ..epilogue import Epilogue
 from ..registry import Kernel, kernel
@@ -36,6 +38,18 @@ def _is_matrix(x: np.ndarray) -> bool:
     return all(s > 0 for s, d in zip(x.strides[:-2], x.shape[:-2], strict=True) if d > 1)
 
 
+def _is_row(x: Any, w: Any, bias: Any, y: Any) -> bool:
+    """Whether one row is multiplied by a matrix as it lies in memory: reading it once is all there is to do."""
+    together = all(a is None or a.flags.c_contiguous for a in (x, w, bias, y))
+    return together and x.size == x.shape[-1] and w.size == w.shape[-1] * w.shape[-2]
+
+
+def _bind_row(op: MatMul, module: Any, relu: bool, b: Binding) -> list[Thunk]:
+    x, w, y = _operands(op, b.ins[0], b.ins[1], b.outs[0])
+    bias = b.ins[2] if len(b.ins) > 2 else None
+    return [module.row_product(x, w, bias, y, relu)]
+
+
 def _matmul(op: MatMul, a: Any, b: Any, bias: Any, out: Any, relu: bool) -> Kernel | None:
     module = extension()
     if module is None or not is_float32(a, b, bias, out):
@@ -46,6 +60,8 @@ def _matmul(op: MatMul, a: Any, b: Any, bias: Any, out: Any, relu: bool) -> Kern
         return None
     if not (_is_matrix(x) and _is_matrix(w)):
         return None
+    if _is_row(x, w, bias, y) and hasattr(module, "row_product"):
+        return Kernel("row_product", functools.partial(_bind_row, op, module, relu))
     row = None if bias is None else bias.reshape((1,) * (y.ndim - 1) + (-1,))
 
     def arrays(binding: Any) -> list[Any]:
