@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 
 import numpy as np
@@ -110,14 +110,9 @@ class Fork:
                 _run(branch)
             return
         started = [_submit(branch) for branch in self.branches[1:]]
-        errors: list[BaseException] = []
         try:
             _run(self.branches[0])
-        except BaseException as error:
-            errors.append(error)
+        finally:
+            wait(started)
         for future in started:
-            error = future.exception()
-            if error is not None:
-                errors.append(error)
-        if errors:
-            raise errors[0]
+            future.result()

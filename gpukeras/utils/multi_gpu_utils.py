@@ -62,6 +62,16 @@ def multi_gpu_model(model, gpus=None, cpu_merge=True, cpu_relocation=False):
     return Model(model.inputs, outputs)
 
 
+def _get_available_devices():
+    """Names of the CPU and the GPUs."""
+    return ["/device:CPU:0", *K.tensorflow_backend._get_available_gpus()]
+
+
+def _normalize_device_name(name):
+    """The short name of a device: '/gpu:1' for '/device:GPU:1'."""
+    return "/" + ":".join(name.lower().rsplit("/", 1)[-1].split(":")[-2:])
+
+
 def _gpu_numbers(gpus):
     """The numbers of the GPUs to use, checked against those that are there."""
     there = list(range(len(K.tensorflow_backend._get_available_gpus())))

@@ -55,7 +55,7 @@ def test_lanes_share_no_memory():
         places = {}
         first = 0
         for at, lane, count in p.segments:
-            for step, scratch in list(zip(p.steps, p.scratch, strict=True))[first : first + count]:
+            for step in p.steps[first : first + count]:
                 if at == phase:
                     blocks = [(p.offsets[v], p.offsets[v] + v.nbytes) for v in step.outs if v in p.offsets]
                     places.setdefault(lane, []).extend(blocks)
