@@ -20,6 +20,7 @@ constexpr size_t kFirstLevelCache = 24 << 10;  // bytes of it that blocks may ta
 constexpr size_t kChunkElements = 16384;  // work is handed to threads, and sums are made, in such pieces
 constexpr size_t kMaxChunks = 256;        // per loop with reductions: bounds their partial results
 constexpr size_t kAlignment = 64;
+constexpr size_t kFarElements = 1 << 17;  // from here on arrays are not expected in the second-level cache
 
 const Tables& tables() {
     static const Tables& chosen = GPUKERAS_CHOSEN_TABLE(tables);
@@ -277,11 +278,25 @@ struct Frame {
     void run(size_t begin, size_t end, char* partials) {
         const size_t block = layout->block;
         for (size_t first = begin; first < end; first += block) {
-            step(first, std::min(block, end - first), partials);
+            step(first, std::min(block, end - first), first + block >= end, partials);
         }
     }
 
-    void step(size_t first, size_t count, char* partials) {
+    // Asks for the share of instruction k in what the next block reads: hardware follows a stream to the end of its
+    // page only, about where that block starts, and all at once would be more than it can have under way.
+    void prefetch(size_t k, size_t count) const {
+        const Loop& loop = layout->loop;
+        const size_t n = loop.instructions.size();
+        for (size_t o = 0; o < loop.operands.size(); ++o) {
+            const Operand& op = loop.operands[o];
+            if (op.kind != Operand::full || op.output || op.per_row) continue;
+            const size_t bytes = count * op.item;
+            const char* next = slots[loop.blocks + o] + bytes;
+            for (size_t i = bytes * k / n / 64 * 64; i < bytes * (k + 1) / n; i += 64) __builtin_prefetch(next + i, 0, 2);
+        }
+    }
+
+    void step(size_t first, size_t count, bool last, char* partials) {
         const Loop& loop = layout->loop;
         const size_t row = first / loop.length, rows = count / loop.length;
         for (size_t o = 0; o < loop.operands.size(); ++o) {
@@ -295,7 +310,9 @@ struct Frame {
         }
         Call call{};
         call.length = loop.length;
-        for (const Instruction& i : loop.instructions) {
+        const bool ahead = !last && loop.count >= kFarElements;
+        for (size_t place = 0; place < loop.instructions.size(); ++place) {
+            const Instruction& i = loop.instructions[place];
             call.out = slots[i.out];
             for (int k = 0; k < 3; ++k) call.in[k] = i.in[k] < 0 ? nullptr : slots[i.in[k]];
             call.count = i.rows || i.per_row ? rows : count;
@@ -303,6 +320,7 @@ struct Frame {
             call.seed = i.seed;
             call.index = i.per_row ? row : first;
             i.function(call);
+            if (ahead) prefetch(place, count);
         }
         for (size_t o = 0; o < loop.operands.size(); ++o) {
             const Operand& op = loop.operands[o];

@@ -145,18 +145,6 @@ void where(const Call& c) {
     }
 }
 
-// x y + a and the like in one pass; each product is rounded, as in separate steps.
-template <typename T>
-void multiply_add(const Call& c) {
-    T* z = static_cast<T*>(c.out);
-    const T* x = static_cast<const T*>(c.in[0]);
-    const T* y = static_cast<const T*>(c.in[1]);
-    const T* s = static_cast<const T*>(c.in[2]);
-    const size_t n = c.count;
-#pragma GCC ivdep
-    for (size_t i = 0; i < n; ++i) z[i] = x[i] * y[i] + s[i];
-}
-
 template <typename From, typename To>
 void cast(const Call& c) {
     To* y = static_cast<To*>(c.out);
@@ -232,8 +220,6 @@ const Opcode opcodes[] = {
     CHOICES("i32", int32_t),
     CHOICES("i64", int64_t),
     CHOICES("b8", uint8_t),
-    {"multiply_add:f32", multiply_add<float>},
-    {"multiply_add:f64", multiply_add<double>},
     CASTS("f32", float),
     CASTS("f64", double),
     CASTS("i32", int32_t),

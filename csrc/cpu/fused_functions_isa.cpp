@@ -58,6 +58,16 @@ GPUKERAS_FUSED1(SoftplusOf, return (x > 0 ? x : (x != x ? x : T(0))) + log1p_of(
 GPUKERAS_FUSED2(Pow, return pow_of(x, y);)
 GPUKERAS_FUSED2(Atan2, return atan2_of(x, y);)
 
+// Several operations in one pass; each result is rounded as if it were made by itself.
+GPUKERAS_FUSED3(MultiplyAdd, return x * y + z;)
+GPUKERAS_FUSED3(MultiplySubtract, return x * y - z;)
+GPUKERAS_FUSED3(LessProduct, return z - x * y;)
+GPUKERAS_FUSED3(MultiplySquareAdd, return x * (y * y) + z;)
+GPUKERAS_FUSED3(DivideBySum, return x / (y + z);)
+GPUKERAS_FUSED3(DivideByRoot, return x / (sqrt_of(y < 0 ? T(0) : y) + z);)
+GPUKERAS_FUSED2(MultiplySquare, return x * (y * y);)
+GPUKERAS_FUSED2(RootAdd, return sqrt_of(x < 0 ? T(0) : x) + y;)
+
 void softplus_float(const Call& c) {
     float* y = static_cast<float*>(c.out);
     const float* x = static_cast<const float*>(c.in[0]);
@@ -187,6 +197,14 @@ const Opcode opcodes[] = {
     FLOATS("elu", map1, EluOf),
     {"softplus:f32", softplus_float},
     {"softplus:f64", map1<SoftplusOf, double>},
+    FLOATS("multiply_add", map3, MultiplyAdd),
+    FLOATS("multiply_subtract", map3, MultiplySubtract),
+    FLOATS("less_product", map3, LessProduct),
+    FLOATS("multiply_square_add", map3, MultiplySquareAdd),
+    FLOATS("divide_by_sum", map3, DivideBySum),
+    FLOATS("divide_by_root", map3, DivideByRoot),
+    FLOATS("multiply_square", map2, MultiplySquare),
+    FLOATS("root_add", map2, RootAdd),
     FLOATS("pow", map2, Pow),
     FLOATS("atan2", map2, Atan2),
     {"sin:f32", sine<0>},

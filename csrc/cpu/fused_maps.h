@@ -29,6 +29,17 @@ void map2(const Call& c) {
     for (size_t i = 0; i < n; ++i) z[i] = F::value(x[i], y[i], a);
 }
 
+template <typename F, typename T>
+void map3(const Call& c) {
+    T* out = static_cast<T*>(c.out);
+    const T* x = static_cast<const T*>(c.in[0]);
+    const T* y = static_cast<const T*>(c.in[1]);
+    const T* z = static_cast<const T*>(c.in[2]);
+    const size_t n = c.count;
+#pragma GCC ivdep
+    for (size_t i = 0; i < n; ++i) out[i] = F::value(x[i], y[i], z[i]);
+}
+
 // Truth values are bytes of 0 or 1.
 template <typename F, typename T>
 void test1(const Call& c) {
@@ -65,6 +76,13 @@ void test2(const Call& c) {
         template <typename T>                              \
         GPUKERAS_HD_MEMBER T value(T x, T y, T a) {        \
             (void)a;                                       \
+            __VA_ARGS__                                    \
+        }                                                  \
+    };
+#define GPUKERAS_FUSED3(NAME, ...)                         \
+    struct NAME {                                          \
+        template <typename T>                              \
+        GPUKERAS_HD_MEMBER T value(T x, T y, T z) {        \
             __VA_ARGS__                                    \
         }                                                  \
     };

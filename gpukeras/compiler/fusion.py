@@ -13,7 +13,7 @@ from .fusion_loops import Cluster, assemble
 from .fusion_pieces import SMALL, Piece, expanded, piece_of
 from .value import Step, Value
 
-MOST_PIECES = 160  # of a loop: its operands and blocks have to fit the evaluator's table
+MOST_PIECES = 96  # of a loop: its operands and blocks have to fit the evaluator's table
 
 
 def fuse(steps: list[Step], needed: set[Value], updated: set[Value]) -> list[Step]:

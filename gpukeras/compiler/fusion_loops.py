@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..kernels.fused import Fold, Loop, Part, Read
+from .fusion_condense import condense
 from .fusion_pieces import LONGEST_ROW, Piece, Source, random_state
 from .value import Value
 
@@ -104,6 +105,7 @@ def assemble(cluster: Cluster, ins: dict[Value, int], outs: dict[Value, int]) ->
         row_result = per_row or piece.kind == "row"
         part = Part(piece.opcode, piece.numbers, reads, item, rows, row_result, outs.get(piece.out, -1), seed, counter)
         parts.append(part)
+    parts, folds = condense(parts, folds)
     return Loop(cluster.count, cluster.length, tuple(parts), tuple(folds))
 
 

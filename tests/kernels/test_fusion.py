@@ -161,6 +161,27 @@ def test_a_large_update_passes_over_memory_once_and_needs_no_temporaries():
     np.testing.assert_allclose(v.numpy(), 0, atol=1e-5)
 
 
+def test_instructions_made_one_round_like_the_two():
+    rng = np.random.default_rng(0)
+    arrays = [np.abs(rng.standard_normal(5000)).astype("float32") for _ in range(3)]
+    a, b, c = (Placeholder((5000,), "float32") for _ in range(3))
+    outs = {
+        "multiply_add": ops.add(ops.multiply(a, b), c),
+        "multiply_subtract": ops.subtract(ops.multiply(a, b), c),
+        "less_product": ops.subtract(c, ops.multiply(a, b)),
+        "multiply_square": ops.multiply(a, ops.square(b)),
+        "multiply_square_add": ops.add(ops.multiply(ops.square(c), a), b),
+        "divide_by_sum": ops.divide(a, ops.add(b, c)),
+        "root_add": ops.add(ops.root(a), c),
+        "divide_by_root": ops.divide(a, ops.add(ops.root(b), c)),
+    }
+    for name, out in outs.items():
+        fast, slow = (Function([a, b, c], [out], device=device) for device in (NATIVE, NUMPY))
+        np.testing.assert_array_equal(fast(arrays)[0], slow(arrays)[0], err_msg=name)
+        (op,) = fused(fast.plan([(5000,)] * 3))
+        assert [part.opcode for part in op.loops[0].parts] == [f"{name}:f32"]
+
+
 def test_what_only_the_backward_pass_reads_is_made_there():
     # softplus' slope is sigmoid(x): as large as x, which then need not be kept, so it may as well be made late
     x, w = Placeholder((64, 1024), "float32"), Variable(np.eye(1024, dtype="float32"))
