@@ -1,21 +1,10 @@
-"""Sums over the arrays of several devices: on the devices of one memory by adding, on several GPUs by NCCL."""
+"""Sums over the arrays of several devices."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
-
-
-class Reducer(Protocol):
-    """What adds up one array per device.
-
-    Arguments:
-        arrays: one array per device, of one shape and dtype.
-        out: where the sum is to be; may be memory of the first device.
-    """
-
-    def __call__(self, arrays: Sequence[Any], out: Any) -> None: ...
+from typing import Any
 
 
 def reduce_calls(xp: Any, arrays: Sequence[Any], out: Any) -> list[Callable[[], object]]:

@@ -1,6 +1,7 @@
 """One model on several devices: each batch is split among copies that share their weights."""
 
 import numbers
+from collections import Counter
 
 from .. import backend as K
 
@@ -57,9 +58,20 @@ def multi_gpu_model(model, gpus=None, cpu_merge=True, cpu_relocation=False):
                 results.append(y)
     with K.device("/cpu:0" if cpu_merge else "/gpu:%d" % numbers_of_gpus[0]):
         outputs = [
-            concatenate(results, axis=0, name=name) for name, results in zip(model.output_names, merged, strict=True)
+            concatenate(results, axis=0, name=name)
+            for name, results in zip(_numbered(model.output_names), merged, strict=True)
         ]
     return Model(model.inputs, outputs)
+
+
+def _numbered(names):
+    """The names, those that occur more than once (outputs of one layer) with _1, _2, ... behind."""
+    counts = Counter()
+    unique = []
+    for name in names:
+        counts[name] += 1
+        unique.append(f"{name}_{counts[name]}" if names.count(name) > 1 else name)
+    return unique
 
 
 def _get_available_devices():

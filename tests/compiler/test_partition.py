@@ -7,6 +7,7 @@ import pytest
 
 from gpukeras import ops
 from gpukeras.compiler.function import Function
+from gpukeras.compiler.lowering import Lowering
 from gpukeras.compiler.program import Program
 from gpukeras.graph.gradient import gradients
 from gpukeras.graph.scope import device_scope
@@ -74,6 +75,14 @@ def test_one_lane_without_virtual_devices(monkeypatch):
     assert lanes.lanes() is None
     x, _, loss, _ = shared()
     assert len(Program([loss], [], {x: (6, 4)}, lane_of=lanes.lanes()).segments) == 1
+
+
+@pytest.mark.parametrize(("rows", "inputs"), [(6, 3), (2, 0)])
+def test_devices_with_memories_of_their_own_add_up_themselves(rows, inputs):
+    x, _, _, g = shared()
+    lowering = Lowering({x: (rows, 4)}, lane_of=lanes.lane_of, reduces=True)
+    lowering.lower([g])
+    assert [len(step.ins) for step in lowering.steps if step.op.name == "total"] == [inputs] * (inputs > 0)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 7, 9])

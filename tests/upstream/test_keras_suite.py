@@ -23,10 +23,13 @@ PARTS = 6
 # They depend on luck, as docs/compatibility.md shows; every other test passes.
 MAY_FAIL = {"test_temporal_classification_functional", "test_temporal_regression"}
 
+# Needs eight GPUs: it runs by itself, on eight virtual ones.
+SEVERAL_GPUS = "keras/utils/multi_gpu_test.py"
+
 # Files that are about something else than Keras' behaviour on one machine.
 FILES_LEFT_OUT = {
     "integration_tests/test_datasets.py": "downloads the data sets",
-    "keras/utils/multi_gpu_test.py": "needs eight GPUs",
+    SEVERAL_GPUS: "has a test of its own here",
     "test_doc_auto_generation.py": "tests scripts that the sdist lacks",
     "test_documentation.py": "checks the style of Keras' own docstrings",
 }
@@ -135,7 +138,7 @@ def functions(path):
     return {n.name for body in bodies for n in body if isinstance(n, ast.FunctionDef) and n.name.startswith("test")}
 
 
-def run(files, tests, downloads, home):
+def run(files, tests, downloads, home, **variables):
     """Runs files of the suite; returns what became of each test, and the output."""
     wheels = [str(path) for path in downloads.glob("six*.whl")]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
@@ -147,6 +150,7 @@ def run(files, tests, downloads, home):
         MPLBACKEND="Agg",
         OMP_NUM_THREADS="1",
         OPENBLAS_NUM_THREADS="1",
+        **variables,
     )
     report = home / "report.xml"
     (home / "pytest.ini").write_text("[pytest]\njunit_family = xunit2\n")
@@ -181,3 +185,10 @@ def test_keras_own_tests_pass(part, suite, downloads, tmp_path):
     skips = [text for outcome, text in results.values() if outcome == "skipped"]
     assert [text for text in skips if not text.startswith("left out: ")] == []
     assert len(results) - len(skips) - len(failed) > 50
+
+
+@pytest.mark.slow
+def test_keras_own_tests_of_several_gpus_pass(suite, downloads, tmp_path):
+    results, output = run([SEVERAL_GPUS], suite, downloads, tmp_path, GPUKERAS_VIRTUAL_DEVICES="8")
+    assert {name for _, name in results} == functions(suite / SEVERAL_GPUS)
+    assert {outcome for outcome, _ in results.values()} == {"passed"}, output[-8000:]

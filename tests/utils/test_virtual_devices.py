@@ -395,6 +395,17 @@ def test_a_stateful_model_is_refused():
         multi_gpu_model(model, 2)
 
 
+def test_outputs_of_one_layer():
+    a, b = Input((4,)), Input((4,))
+    twin = Dense(2, name="twin")
+    model = Model([a, b], [twin(a), twin(b)])
+    parallel = multi_gpu_model(model, 2)
+    assert parallel.output_names == ["twin_1", "twin_2"]
+    x = [np.random.rand(5, 4), np.random.rand(5, 4)]
+    for ours, theirs in zip(parallel.predict(x), model.predict(x), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
 def test_gradients_of_inputs():
     model, parallel, _, data = pair(mlp)
     x = data(6)
