@@ -154,7 +154,7 @@ PACKAGES = (
         "innvestigate",
         "1.0.8",
         "explaining networks: 20 methods",
-        needs=("future",),
+        needs=("future", "six"),
         tests=("innvestigate",),
         options=("-m", "fast or precommit"),
         shim="import numpy\nimport matplotlib.cm\nnumpy.product = numpy.prod\n"
