@@ -34,14 +34,14 @@ Maker = Callable[[Any, Sequence[np.ndarray], Sequence[Any]], Kernel | None]
 _makers: dict[tuple[str, type[Op]], Maker] = {}
 
 #: The module whose import registers an engine's kernels.
-_ENGINES = {"native": "gpukeras.kernels.native"}
+_ENGINES = {"native": "gpukeras.kernels.native", "cuda": "gpukeras.kernels.cuda"}
 
 
 def kernel(engine: str, *ops: type[Op]) -> Callable[[Maker], Maker]:
     """Decorator: registers a maker of an engine's kernels for some operations.
 
     Arguments:
-        engine: 'native'.
+        engine: 'native' or 'cuda'.
         ops: operation classes; a subclass is another operation.
 
     Returns:

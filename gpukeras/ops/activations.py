@@ -42,7 +42,7 @@ def _relu_grad(b: Binding) -> list[Thunk]:
 
 relu_grad: Binary = binary("relu_grad", _relu_grad, "x1 > 0 ? x0 : 0", (lambda g, dx, dy, y: relu_grad(g, y), None),
                    inplace=(0, 1), scratch=("bool",))  # fmt: skip
-relu: Unary = unary("relu", _relu, "x0 > 0 ? x0 : 0", lambda g, y, x: relu_grad(g, y), inplace=(0,))
+relu: Unary = unary("relu", _relu, "x0 < 0 ? 0 : x0", lambda g, y, x: relu_grad(g, y), inplace=(0,))
 
 # --- sigmoid, tanh ----------------------------------------------------------------------------------------------
 
@@ -141,7 +141,7 @@ def _elu_grad(b: Binding) -> list[Thunk]:
 
 # For alpha = 1 the slope is 1 + min(y, 0) on both sides.
 _unit_elu_backward: Binary = binary(
-    "elu_grad", _elu_grad, "x0 * (1 + (x1 < 0 ? x1 : 0))",
+    "elu_grad", _elu_grad, "x0 * (1 + (x1 > 0 ? 0 : x1))",
     (lambda g, dx, dy, y: _unit_elu_backward(g, y), lambda g, dx, dy, y: masked(g * dy, y < 0)),
     inplace=(0, 1), scratch=("",),
 )  # fmt: skip

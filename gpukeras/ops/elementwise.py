@@ -140,7 +140,7 @@ pow: Binary = binary(
 negative: Unary = unary("negative", "negative", "-x0", lambda g, y, x: negative(g),
                  partial=operator.neg, simplify=_simplify_negative, takes="number")  # fmt: skip
 abs: Unary = unary("abs", "absolute", "fabs(x0)", lambda g, y, x: g * sign(x), partial=operator.abs, takes="number")
-sign: Unary = unary("sign", "sign", "(x0 > 0) - (x0 < 0)", lambda g, y, x: zeros_like(x), takes="number")
+sign: Unary = unary("sign", "sign", "x0 > 0 ? 1 : x0 < 0 ? -1 : x0 == 0 ? 0 : x0", lambda g, y, x: zeros_like(x), takes="number")
 square: Unary = unary("square", "square", "x0 * x0", lambda g, y, x: (g * 2) * x, takes="number")
 sqrt: Unary = unary("sqrt", "sqrt", "sqrt(x0)", lambda g, y, x: (g * 0.5) / y, takes="float")
 reciprocal: Unary = unary("reciprocal", "reciprocal", "1 / x0", lambda g, y, x: negative(g * square(y)), takes="float")
@@ -162,7 +162,7 @@ def _root(b: Binding) -> list[Thunk]:
 
 # The square root of numbers that rounding may have made negative; a plain maximum in front would turn the infinite
 # slope there into inf * 0.
-root: Unary = unary("root", _root, "sqrt(x0 > 0 ? x0 : 0)",
+root: Unary = unary("root", _root, "sqrt(x0 < 0 ? (T)0 : x0)",
               lambda g, y, x: where(less(x, 0), 0, (g * 0.5) / y), takes="float", inplace=(0,))  # fmt: skip
 
 
@@ -222,21 +222,21 @@ def _beyond(better: str) -> Any:
 
 # Ties give the whole gradient to the first operand, as in TensorFlow.
 maximum: Binary = binary(
-    "maximum", "maximum", "x0 > x1 ? x0 : x1",
+    "maximum", "maximum", "fmax(x0, x1)",
     (lambda g, y, a, b: masked(g, greater_equal(a, b)), lambda g, y, a, b: masked(g, less(a, b))),
     simplify=_beyond("at_least"), partial=max,
 )  # fmt: skip
 minimum: Binary = binary(
-    "minimum", "minimum", "x0 < x1 ? x0 : x1",
+    "minimum", "minimum", "fmin(x0, x1)",
     (lambda g, y, a, b: masked(g, less_equal(a, b)), lambda g, y, a, b: masked(g, greater(a, b))),
     simplify=_beyond("at_most"), partial=min,
 )  # fmt: skip
 _AT_LEAST = define(Row(
-    "at_least", lambda b, a: [partial(b.xp.maximum, b.ins[0], level(b, a, b.ins[0]), out=b.outs[0])], "x0 > a ? x0 : a",
+    "at_least", lambda b, a: [partial(b.xp.maximum, b.ins[0], level(b, a, b.ins[0]), out=b.outs[0])], "x0 < a ? a : x0",
     (lambda g, y, x, a: masked(g, greater_equal(x, a)),), inplace=(0,),
 ))  # fmt: skip
 _AT_MOST = define(Row(
-    "at_most", lambda b, a: [partial(b.xp.minimum, b.ins[0], level(b, a, b.ins[0]), out=b.outs[0])], "x0 < a ? x0 : a",
+    "at_most", lambda b, a: [partial(b.xp.minimum, b.ins[0], level(b, a, b.ins[0]), out=b.outs[0])], "x0 > a ? a : x0",
     (lambda g, y, x, a: masked(g, less_equal(x, a)),), inplace=(0,),
 ))  # fmt: skip
 

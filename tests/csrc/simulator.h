@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -24,13 +25,15 @@
 
 namespace simulator {
 
+constexpr std::size_t kStack = 1 << 18;
+
 struct Index {
     unsigned x, y, z;
 };
 
 struct Thread {
     ucontext_t context;
-    std::vector<char> stack;
+    std::unique_ptr<char[]> stack;
     bool done;
 };
 
@@ -51,11 +54,11 @@ inline void run_block(std::vector<Thread>& threads, int order) {
     const unsigned count = block_size.x;
     for (unsigned i = 0; i < count; ++i) {
         Thread& t = threads[i];
-        t.stack.resize(1 << 16);
+        if (!t.stack) t.stack.reset(new char[kStack]);  // left as it is: zeroes would cost more than the kernel
         t.done = false;
         getcontext(&t.context);
-        t.context.uc_stack.ss_sp = t.stack.data();
-        t.context.uc_stack.ss_size = t.stack.size();
+        t.context.uc_stack.ss_sp = t.stack.get();
+        t.context.uc_stack.ss_size = kStack;
         t.context.uc_link = nullptr;
         makecontext(&t.context, enter, 0);
     }
@@ -78,7 +81,8 @@ template <typename Body>
 void launch(const unsigned* dims, int order, Body) {
     grid_size = {dims[0], dims[1], dims[2]};
     block_size = {dims[3], 1, 1};
-    std::vector<Thread> threads(dims[3]);
+    static std::vector<Thread> threads;
+    if (threads.size() < dims[3]) threads.resize(dims[3]);
     for (unsigned z = 0; z < dims[2]; ++z) {
         for (unsigned y = 0; y < dims[1]; ++y) {
             for (unsigned x = 0; x < dims[0]; ++x) {

@@ -34,19 +34,17 @@ class Module:
     """
 
     def __init__(self, source, options=(), folder=CUDA):
-        self._folder = tempfile.TemporaryDirectory()
-        plain = Path(self._folder.name) / "kernels.h"
-        plain.write_text(source)
         include = [f"-I{folder}", f"-I{Path(__file__).parent}", *options]
-        marked = _run(
-            [COMPILER, "-std=c++17", "-E", "-P", "-x", "c++", *include, "-D__global__=SIMULATED_KERNEL", str(plain)]
-        )
-        self.names = KERNEL.findall(marked)
-        main, target = plain.with_name("main.cpp"), plain.with_name("kernels.so")
-        entries = "\n".join(f"GPUKERAS_SIMULATED({name})" for name in self.names)
-        main.write_text(f'#include "simulator.h"\n#include "kernels.h"\n{entries}\n')
-        _run([COMPILER, *FLAGS, *include, "-shared", str(main), "-o", str(target)])
-        self._library = ctypes.CDLL(str(target))
+        with tempfile.TemporaryDirectory() as place:
+            plain = Path(place) / "kernels.h"
+            plain.write_text(source)
+            marks = ["-std=c++17", "-E", "-P", "-x", "c++", "-D__global__=SIMULATED_KERNEL"]
+            self.names = KERNEL.findall(_run([COMPILER, *marks, *include, str(plain)]))
+            main, target = plain.with_name("main.cpp"), plain.with_name("kernels.so")
+            entries = "\n".join(f"GPUKERAS_SIMULATED({name})" for name in self.names)
+            main.write_text(f'#include "simulator.h"\n#include "kernels.h"\n{entries}\n')
+            _run([COMPILER, *FLAGS, *include, "-shared", str(main), "-o", str(target)])
+            self._library = ctypes.CDLL(str(target))
 
     def launch(self, name, grid, block, args, order=0):
         """Runs a kernel.

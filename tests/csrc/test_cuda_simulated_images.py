@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from . import simulator
+from tests.csrc import simulator
 
 pytestmark = pytest.mark.skipif(simulator.COMPILER is None, reason="no C++ compiler is installed")
 

@@ -1,0 +1,5 @@
+"""Kernels of the engine 'cuda', through CuPy: compiled at run time, launched on its current stream."""
+
+from . import fused
+
+__all__ = ["fused"]
