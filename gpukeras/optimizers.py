@@ -95,7 +95,7 @@ class Optimizer:
         Raises:
             ValueError: when the loss does not depend on a variable in a differentiable way.
         """
-        grads = K.gradients(loss, params)
+        grads = self._derivatives(loss, params)
         missing = [p for p, g in zip(params, grads) if g is None]
         if missing:
             names = ", ".join(str(p.name) for p in missing)
@@ -112,6 +112,10 @@ class Optimizer:
         if clipvalue is not None and clipvalue > 0:
             grads = [K.clip(g, -clipvalue, clipvalue) for g in grads]
         return grads
+
+    def _derivatives(self, loss, params):
+        # Gradients before clipping; what averages them over processes does it here.
+        return K.gradients(loss, params)
 
     def set_weights(self, weights):
         """Sets the optimizer's state.

@@ -11,6 +11,7 @@ from .ctc import *
 from .ctc_decode import *
 from .effects import *
 from .elementwise import *
+from .exchange import *
 from .gather import *
 from .indexing import *
 from .linalg import *
