@@ -20,6 +20,7 @@ from ..graph.tensor import Constant, Node, Placeholder, Tensor, apply
 from ..ops.shaping import Shape, Size
 from ..runtime.device import default_device
 from ..runtime.memory import Arena
+from ..runtime.native import copy_call
 from .lowering import DynamicShape
 from .plan import Binder
 from .program import Program
@@ -113,7 +114,7 @@ class Scan(Op):
         program = self._program(ins, values)
         return [v.spec for v in program.outputs]
 
-    def _program(self, ins: Sequence[Spec], values: Sequence[Partial]) -> Program:
+    def _program(self, ins: Sequence[Spec], values: Sequence[Partial], engine: str = "numpy") -> Program:
         body = self.body
         n = len(body.seqs)
         known = {body.inputs[i]: np.asarray(values[i]) for i in self.shape_inputs}
@@ -122,10 +123,15 @@ class Scan(Op):
             for i, (t, s) in enumerate(zip(body.inputs, ins, strict=True))
             if t not in known
         }
-        return Program(body.outputs, [], feeds, known, external=True)  # type: ignore[arg-type]
+        return Program(body.outputs, [], feeds, known, external=True, engine=engine)  # type: ignore[arg-type]
 
     def prepare_known(self, ins: Sequence[Spec], outs: Sequence[Spec | None], values: Sequence[Partial]) -> Program:
         return self._program(ins, values)
+
+    def prepare_for(
+        self, engine: str, ins: Sequence[Spec], outs: Sequence[Spec | None], values: Sequence[Partial]
+    ) -> Program:
+        return self._program(ins, values, "native" if engine == "native" else "numpy")
 
     def scratch(self, ins: Sequence[Spec], outs: Sequence[Spec | None], prepared: Program) -> Sequence[Spec]:
         body = self.body
@@ -148,7 +154,9 @@ class Scan(Op):
         order = range(steps - 1, -1, -1) if self.reverse else range(steps)
         arena = Arena(b.xp, b.scratch[0])
         states = self._state_slots(b, order)
-        calls: list[Thunk] = [partial(b.xp.copyto, s[0], x) for s, x in zip(states, init, strict=True)]
+        calls: list[Thunk] = [copy_call(b.xp, s[0], x) for s, x in zip(states, init, strict=True)]
+        if program.engine == "native":  # its kernels are made for arrays without gaps
+            seqs, consts = ([_whole(b.xp, x, calls) for x in arrays] for arrays in (seqs, consts))
         spare: dict[Value, Any] = {}
         for i, t in enumerate(order):  # the ellipsis makes views of single numbers too
             arrays = [*(x[t, ...] for x in seqs), *(s[i] for s in states), *consts]
@@ -300,6 +308,15 @@ def _check_state(k: int, before: Any, after: Any) -> None:
         )
 
 
+def _whole(xp: Any, x: Any, calls: list[Thunk]) -> Any:
+    """The array, or a contiguous copy of it that is made at every run, before the first step."""
+    if x.flags.c_contiguous:
+        return x
+    copy = xp.empty(x.shape, x.dtype)
+    calls.append(copy_call(xp, copy, x))
+    return copy
+
+
 def _bind_step(
     program: Program, arena: Any, feeds: dict[Tensor, Any], targets: list[Any], spare: dict[Value, Any]
 ) -> list[Thunk]:
@@ -322,7 +339,7 @@ def _bind_step(
                 spare[value] = device.empty(value.shape, value.dtype)
             direct[value] = spare[value]
     binder = Binder(program, device, arena, feeds, direct)
-    results = [partial(device.xp.copyto, target, binder.array(v)) for target, v in copies]
+    results = [copy_call(device.xp, target, binder.array(v)) for target, v in copies]
     return [*binder.thunks(), *results]
 
 

@@ -133,7 +133,8 @@ class Step:
         outs = [None if v is None else v.proto for v in self.outs]
         self.kernel = find(engine, self.op, [v.proto for v in self.ins], outs)
         if self.kernel is None:
-            self.prepared = self.op.prepare_known([v.spec for v in self.ins], self.out_specs(), self.known)
+            specs = [v.spec for v in self.ins]
+            self.prepared = self.op.prepare_for(engine, specs, self.out_specs(), self.known)
 
     def scratch(self) -> Sequence[Spec]:
         """Specs of the work arrays."""

@@ -117,6 +117,10 @@ class Op:
         """Like `prepare`, for operations that also want the values of their `shape_inputs`."""
         return self.prepare(ins, outs)
 
+    def prepare_for(self, engine: str, ins: Sequence[Spec], outs: Sequence[Spec], values: Sequence[Partial]) -> Any:
+        """Like `prepare_known`, for operations that contain steps themselves and choose an engine's kernels."""
+        return self.prepare_known(ins, outs, values)
+
     def scratch(self, ins: Sequence[Spec], outs: Sequence[Spec], prepared: Any) -> Sequence[Spec]:
         """Specs of the work arrays `bind` needs."""
         return ()

@@ -17,7 +17,9 @@ import os
 import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 ONEDNN = "libdnnl.so.3"
 SPIN_COUNT = "20000"  # some tens of microseconds: enough to meet the next kernel of a step
@@ -142,3 +144,28 @@ def all_tasks(calls: list[Callable[[], object]]) -> bool:
     """
     module = load()
     return module is not None and all(isinstance(call, module.Task) for call in calls)
+
+
+def copy_call(xp: Any, target: Any, source: Any) -> Callable[[], object]:
+    """A call that copies an array into another one of its shape, a task where the extension can do it.
+
+    Arguments:
+        xp: array module of both.
+        target: array.
+        source: array.
+
+    Returns:
+        The call.
+    """
+    module = load()
+    if (
+        xp is np
+        and hasattr(module, "copy")
+        and source.dtype == target.dtype
+        and source.shape == target.shape
+        and source.flags.c_contiguous
+        and target.flags.c_contiguous
+    ):
+        copy: Callable[[], object] = module.copy(source, target)  # type: ignore[union-attr]
+        return copy
+    return functools.partial(xp.copyto, target, source)
