@@ -40,7 +40,7 @@ class Steps:
         fixed = function.by_value
         self._arrays = [x for x, by_value in zip(values, fixed, strict=True) if not by_value]
         self._known = [bool(np.any(x)) if by_value else None for x, by_value in zip(values, fixed, strict=True)]
-        self._module = native.load() if function.device.engine == "native" else None
+        self._module: Any = native.load() if function.device.engine == "native" else None
         if not all(type(x) is np.ndarray and x.ndim for x in self._arrays) or not self._arrays:
             self._module = None
         if not hasattr(self._module, "Steps"):  # an extension that was built from older sources
