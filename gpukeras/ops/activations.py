@@ -76,7 +76,7 @@ def _tanh_grad(b: Binding) -> list[Thunk]:
 
 
 sigmoid_grad: Binary = binary(
-    "sigmoid_grad", _sigmoid_grad, "x0 * x1 * (1 - x1)",
+    "sigmoid_grad", _sigmoid_grad, "x0 * ((1 - x1) * x1)",
     (lambda g, dx, dy, y: sigmoid_grad(g, y), lambda g, dx, dy, y: g * dy * (1 - 2 * y)),
     inplace=(0, 1), scratch=("",),
 )  # fmt: skip

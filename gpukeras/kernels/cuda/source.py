@@ -19,6 +19,13 @@ _INCLUDE = re.compile(r'^#include "([^"]+)"\n', re.MULTILINE)
 _EXPRESSIONS = {
     "copy": "x0",
     "multiply_add": "x0 * x1 + x2",
+    "multiply_subtract": "x0 * x1 - x2",
+    "less_product": "x2 - x0 * x1",
+    "multiply_square": "x0 * (x1 * x1)",
+    "multiply_square_add": "x0 * (x1 * x1) + x2",
+    "root_add": "sqrt(x0 < 0 ? (T)0 : x0) + x1",
+    "divide_by_root": "x0 / (sqrt(x1 < 0 ? (T)0 : x1) + x2)",
+    "divide_by_sum": "x0 / (x1 + x2)",
     "floordiv": "python_floordiv(x0, x1)",
     "mod": "python_mod(x0, x1)",
 }
@@ -27,7 +34,7 @@ _CHOSEN = ("masked", "where")
 #: What integers can do, and truth values.
 _INTEGERS = {
     "add", "subtract", "multiply", "floordiv", "mod", "maximum", "minimum", "copy", "negative", "abs", "square", "sign",
-    "relu", "multiply_add", *_COMPARED, *_CHOSEN,
+    "relu", *_COMPARED, *_CHOSEN,
 }  # fmt: skip
 _TRUTH = {
     "maximum", "minimum", "copy", "logical_and", "logical_or", "logical_xor", "logical_not", *_COMPARED, *_CHOSEN
