@@ -16,6 +16,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(_name, "1")
 
 import atexit
+import gc
 import shutil
 import sys
 
@@ -39,6 +40,12 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason=f"no GPU: {reason}"))
         elif count == 1 and item.get_closest_marker("multi_gpu"):
             item.add_marker(pytest.mark.skip(reason="one GPU only"))
+
+
+def pytest_collection_finish():
+    """Keeps the garbage collector from walking over modules and tests: K.clear_session calls it, thousands of times."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

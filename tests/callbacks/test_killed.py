@@ -59,7 +59,9 @@ PROGRAM = """
 
     report = {"seen": [], "parts": 0}
     twin = build()
-    for kill in range(kills):
+    kill = 0
+    # On a busy machine a writer may not get to its second save in time: more are killed then.
+    while kill < kills or kind != "csv" and report["parts"] < kills // 4 and kill < 20 * kills:
         start = 1000 * (kill + 1)
         ready, tell = os.pipe()
         child = os.fork()
@@ -82,6 +84,7 @@ PROGRAM = """
             fill(twin, 0)
             twin.load_weights(path)
             report["seen"].append(sorted(numbers(twin) - {0}))
+        kill += 1
     report["left"] = len(os.listdir(folder))
     print(json.dumps(report))
 """
@@ -99,12 +102,12 @@ def killed(kind, folder):
 @pytest.mark.parametrize("kind", ["model", "weights"])
 def test_the_file_is_always_a_whole_one(kind, tmp_path):
     report = killed(kind, tmp_path)
-    assert len(report["seen"]) == KILLS
+    assert len(report["seen"]) >= KILLS
     for kill, found in enumerate(report["seen"]):
         # All weights come from one save, and from the last writer.
         (number,) = found
         assert 1000 * (kill + 1) <= number < 1000 * (kill + 2)
-    assert report["parts"] >= KILLS // 4, "most kills should have struck in the middle of a save"
+    assert report["parts"] >= KILLS // 4, "kills should have struck in the middle of a save"
     # What the last of them was writing; the others' has been tidied up.
     assert report["left"] <= 2
 

@@ -66,7 +66,8 @@ def nothing_left_over():
     threads = threading.active_count()
     yield
     assert not multiprocessing.active_children()
-    for _ in range(100):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
         if threading.active_count() <= threads:
             return
         time.sleep(0.02)

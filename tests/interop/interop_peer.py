@@ -107,7 +107,6 @@ def read_case(keras, folder, name):
     """What this Keras makes of a file: `numbers`, weights before the step, the optimizer's state; and the config."""
     path = os.path.join(folder, file_name(name))
     golden = stored(path)
-    keras.backend.clear_session()  # TensorFlow 1's graph grows, and everything takes longer with it
     model = keras.models.load_model(path, custom_objects=cases.custom_objects(keras))
     if hasattr(model, "_make_train_function"):
         model._make_train_function()
@@ -149,6 +148,7 @@ def read(keras, folder, answers):
     for file in sorted(os.listdir(folder)):
         weights = file.endswith("_weights.h5")
         name = file[: -len("_weights.h5" if weights else ".h5")].replace("__", "/")
+        keras.backend.clear_session()  # TensorFlow 1's graph grows, and everything takes longer with it
         try:
             if weights:
                 found = read_weights(keras, folder, name)
