@@ -1,5 +1,5 @@
 """Kernels of the engine 'cuda', through CuPy: compiled at run time, launched on its current stream."""
 
-from . import fused
+from . import fused, images, rows
 
-__all__ = ["fused"]
+__all__ = ["fused", "images", "rows"]

@@ -1,0 +1,127 @@
+"""Kernels on rows: mean and variance, gathers, and the gradient of gathers."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...graph.dtype import as_dtype
+from ...graph.op import Binding, Spec, Thunk
+from ...ops.gather import Gather, ScatterAdd
+from ...ops.reduction import concrete_axes
+from ...ops.softmax import Moments
+from ..registry import Kernel, kernel
+from .images import MOST, fits
+from .launch import THREADS, blocks_for, launch
+
+_SORTED = 2 * THREADS  # keys that a block sorts by itself
+_COLUMNS = 32  # of a block of column_moments_parts
+_MOST_PARTS = 128
+
+
+@kernel("cuda", Moments)
+def moments(op: Moments, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel | None:
+    """Over the last axes, a block per row, or over the first ones, in two stages."""
+    x = ins[0]
+    if not fits(x) or any(out is None for out in outs):
+        return None
+    axes = sorted(concrete_axes(op.axes, x.ndim))
+    kept = [i for i in range(x.ndim) if i not in axes]
+    if axes == list(range(x.ndim - len(axes), x.ndim)):
+        rows = math.prod(x.shape[: len(kept)])
+
+        def by_row(b: Binding) -> list[Thunk]:
+            return [launch(b.xp, "moments.cu", "row_moments", rows, [b.ins[0], *b.outs, x.size // rows])]
+
+        return Kernel("cuda:moments:rows", by_row)
+    if axes != list(range(len(axes))):
+        return None
+    columns = math.prod(x.shape[i] for i in kept)
+    rows = x.size // columns
+    parts = min(-(-rows // 64), _MOST_PARTS)
+
+    def by_column(b: Binding) -> list[Thunk]:
+        (part,), (mean, variance) = b.scratch, b.outs
+        grid = (-(-columns // _COLUMNS), parts)
+        return [
+            launch(b.xp, "moments.cu", "column_moments_parts", grid, [b.ins[0], part, rows, columns]),
+            launch(
+                b.xp, "moments.cu", "column_moments", -(-columns // THREADS), [part, parts, mean, variance, columns]
+            ),
+        ]
+
+    return Kernel("cuda:moments:columns", by_column, [Spec((3 * parts * columns,), as_dtype("float32"))])
+
+
+def _index(b: Binding, place: int, target: Any) -> Thunk:
+    return partial(b.xp.copyto, target, b.ins[place].reshape(-1))
+
+
+@kernel("cuda", Gather)
+def gather(op: Gather, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel | None:
+    """Rows of a float32 table; an index from nowhere reads the first or the last one."""
+    x, index = ins[0], ins[1]
+    if op.wrap or op.axis % max(x.ndim, 1) != 0 or not fits(x) or not fits(outs[0]):
+        return None
+    length = x.size // x.shape[0]
+
+    def bind(b: Binding) -> list[Thunk]:
+        rows, out = b.scratch[0], b.outs[0]
+        args = [b.ins[0], rows, out, int(index.size), length, x.shape[0]]
+        return [_index(b, 1, rows), launch(b.xp, "gather.cu", "gather_float32_float32", blocks_for(out.size), args)]
+
+    return Kernel("cuda:gather", bind, [Spec((index.size,), as_dtype("int64"))])
+
+
+@kernel("cuda", ScatterAdd)
+def scatter_add(op: ScatterAdd, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel | None:
+    """Rows added up by their indices: with atomic additions, or in order where GPUKERAS_DETERMINISTIC is 1."""
+    index, updates, out = ins[0], ins[1], outs[0]
+    if op.wrap or not fits(updates) or not fits(out) or not 0 < index.size <= MOST:
+        return None
+    count = int(index.size)
+    sizes = [count, updates.size // count, out.shape[0]]
+    deterministic = os.environ.get("GPUKERAS_DETERMINISTIC") == "1"
+    padded = max(2, 1 << (count - 1).bit_length()) if deterministic else 0
+
+    def bind(b: Binding) -> list[Thunk]:
+        rows, total = b.scratch[0], b.outs[0]
+        calls: list[Thunk] = [partial(total.fill, 0), _index(b, 0, rows)]
+        blocks = blocks_for(updates.size)
+        if not deterministic:
+            return [
+                *calls,
+                launch(b.xp, "embedding.cu", "embedding_add_atomic", blocks, [rows, b.ins[1], total, *sizes]),
+            ]
+        key = b.scratch[1]
+        keys = [rows, key, count, padded, out.shape[0]]
+        calls.append(launch(b.xp, "embedding.cu", "embedding_keys", blocks_for(padded), keys))
+        calls += sort(b.xp, key)
+        return [*calls, launch(b.xp, "embedding.cu", "embedding_add_sorted", blocks, [key, b.ins[1], total, *sizes])]
+
+    scratch = [Spec((count,), as_dtype("int64"))]
+    if deterministic:
+        scratch.append(Spec((padded,), as_dtype("uint64")))
+    return Kernel(f"cuda:scatter_add:{'sorted' if deterministic else 'atomic'}", bind, scratch)
+
+
+def sort(xp: Any, key: Any) -> list[Thunk]:
+    """Launches that sort uint64 keys, whose number is a power of two."""
+    size = key.size
+    longest = min(size, _SORTED)
+    calls = [launch(xp, "embedding.cu", "sort_blocks", size // longest, [key, longest, 0])]
+    merge = 2 * longest
+    while merge <= size:
+        distance = merge // 2
+        while distance >= _SORTED:
+            steps = [key, distance, merge, size]
+            calls.append(launch(xp, "embedding.cu", "sort_step", -(-size // 2 // THREADS), steps))
+            distance //= 2
+        calls.append(launch(xp, "embedding.cu", "sort_blocks", size // _SORTED, [key, _SORTED, merge]))
+        merge *= 2
+    return calls
