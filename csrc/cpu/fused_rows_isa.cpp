@@ -101,12 +101,14 @@ void row_place(const Call& c) {
     for (size_t r = 0; r < c.count; ++r) {
         const T* row = x + r * c.length;
         const T best = fold<F, T>(row, c.length);
+        const bool nan = best != best;
         size_t i = 0;
-        if (best != best) {
-            while (row[i] == row[i]) ++i;
-        } else {
-            while (row[i] != best) ++i;
+        // Whole stretches without it are passed over at vector speed.
+        for (int found = 0; i + kLanes <= c.length; i += kLanes) {
+            for (size_t j = 0; j < kLanes; ++j) found |= nan ? row[i + j] != row[i + j] : row[i + j] == best;
+            if (found != 0) break;
         }
+        while (nan ? row[i] == row[i] : row[i] != best) ++i;
         y[r] = static_cast<int64_t>(i);
     }
 }
