@@ -1,6 +1,8 @@
 """Programs in two and three real processes against one process with the whole batch."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 
@@ -86,6 +88,23 @@ def start(processes, folder, program, *arguments):
 def test_training_is_that_of_one_process(processes, tmp_path):
     done = start(processes, tmp_path, PROGRAM, tmp_path)
     assert done.returncode == 0, done.stderr
+    check_results(processes, tmp_path)
+
+
+@pytest.mark.skipif(not shutil.which("mpirun"), reason="MPI is not installed")
+def test_training_by_mpi(tmp_path):
+    pytest.importorskip("mpi4py", reason="mpi4py is not installed")
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM)
+    allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMP_NUM_THREADS": "1"}
+    command = ["mpirun", "--oversubscribe", "-n", "2", sys.executable, "-m", "gpukeras", script, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env={**os.environ, **allowed})
+    assert done.returncode == 0, done.stderr
+    check_results(2, tmp_path)
+
+
+def check_results(processes, tmp_path):
+    """What PROGRAM wrote against one process with the whole batches."""
     names = {}
     exec(MODEL.replace("from keras", "from gpukeras"), names)
     model = names["build"]()
