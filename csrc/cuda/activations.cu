@@ -4,12 +4,12 @@
 
 namespace gpukeras::cuda {
 
-#define GPUKERAS_ACTIVATION_KERNELS(NAME, F)                                                                   \
-    extern "C" __global__ void NAME##_forward(const float* x, float* y, int count) {                           \
-        for (int i = thread_index(); i < count; i += thread_count()) y[i] = F::value(x[i]);                     \
-    }                                                                                                          \
-    extern "C" __global__ void NAME##_backward(const float* y, const float* dy, float* dx, int count) {        \
-        for (int i = thread_index(); i < count; i += thread_count()) dx[i] = dy[i] * F::slope(y[i]);            \
+#define GPUKERAS_ACTIVATION_KERNELS(NAME, F)                                                            \
+    extern "C" __global__ void NAME##_forward(const float* x, float* y, int count) {                    \
+        for (int i = thread_index(); i < count; i += thread_count()) y[i] = F::value(x[i]);             \
+    }                                                                                                   \
+    extern "C" __global__ void NAME##_backward(const float* y, const float* dy, float* dx, int count) { \
+        for (int i = thread_index(); i < count; i += thread_count()) dx[i] = dy[i] * F::slope(y[i]);    \
     }
 GPUKERAS_ACTIVATION_KERNELS(linear, Linear)
 GPUKERAS_ACTIVATION_KERNELS(relu, Relu)

@@ -11,22 +11,27 @@ extern "C" __global__ void depthwise_forward(const float* x, const float* w, flo
 
 extern "C" __global__ void depthwise_backward_data(const float* dy, const float* w, float* dx, Depthwise d) {
     const int count = d.samples * d.height * d.width * d.channels;
-    for (int k = thread_index(); k < count; k += thread_count()) dx[k] = depthwise_input_gradient(d, dy, w, k);
+    for (int k = thread_index(); k < count; k += thread_count())
+        dx[k] = depthwise_input_gradient(d, dy, w, k);
 }
 
 constexpr int kChannels = 32;                  // of a block
 constexpr int kPixels = kThreads / kChannels;  // of the result, at a time
 
 // Block (x, y): channels [32 x, 32 x + 32) of tap y; the sum runs over all pixels in a fixed order.
-extern "C" __global__ void depthwise_backward_kernel(const float* x, const float* dy, float* dw, Depthwise d) {
+extern "C" __global__ void depthwise_backward_kernel(const float* x, const float* dy, float* dw,
+                                                     Depthwise d) {
     __shared__ float shared[kPixels][kChannels];
-    const int lane = static_cast<int>(threadIdx.x) % kChannels, line = static_cast<int>(threadIdx.x) / kChannels;
+    const int lane = static_cast<int>(threadIdx.x) % kChannels,
+              line = static_cast<int>(threadIdx.x) / kChannels;
     const int outs = d.channels * d.multiplier, channel = static_cast<int>(blockIdx.x) * kChannels + lane;
-    const int i = static_cast<int>(blockIdx.y) / d.kernel_width, j = static_cast<int>(blockIdx.y) % d.kernel_width;
+    const int i = static_cast<int>(blockIdx.y) / d.kernel_width,
+              j = static_cast<int>(blockIdx.y) % d.kernel_width;
     const int pixels = d.samples * d.out_height * d.out_width;
     float total = 0.0f;
     if (channel < outs) {
-        for (int p = line; p < pixels; p += kPixels) total += depthwise_kernel_gradient(d, x, dy, i, j, channel, p);
+        for (int p = line; p < pixels; p += kPixels)
+            total += depthwise_kernel_gradient(d, x, dy, i, j, channel, p);
     }
     shared[line][lane] = total;
     __syncthreads();

@@ -1,9 +1,9 @@
-// What the kernels of this folder share. They are compiled three ways from the same text: by nvcc, at run time
-// through NVRTC, and in tests for a CPU, where tests/csrc/simulator.h stands in for the device.
-// Compile with -fmad=false, so that no fused multiply-add changes a digit against csrc/cpu.
+// What the kernels of this folder share. They are compiled three ways from the same text: by nvcc, at run
+// time through NVRTC, and in tests for a CPU, where tests/csrc/simulator.h stands in for the device. Compile
+// with -fmad=false, so that no fused multiply-add changes a digit against csrc/cpu.
 //
-// Kernels are `extern "C"`, take pointers and numbers, and allocate nothing, so that they may be captured in a
-// graph. Counts are ints: whoever launches them leaves tensors of 2^31 elements and more to others.
+// Kernels are `extern "C"`, take pointers and numbers, and allocate nothing, so that they may be captured in
+// a graph. Counts are ints: whoever launches them leaves tensors of 2^31 elements and more to others.
 #pragma once
 
 #include "../kernels/hd.h"
@@ -12,7 +12,9 @@ namespace gpukeras::cuda {
 
 constexpr int kThreads = 256;  // of every block
 
-__device__ __forceinline__ int thread_index() { return static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x); }
+__device__ __forceinline__ int thread_index() {
+    return static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+}
 __device__ __forceinline__ int thread_count() { return static_cast<int>(gridDim.x * blockDim.x); }
 
 // The values of all threads of a block joined, in an order that does not change from run to run. Every thread

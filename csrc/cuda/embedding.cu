@@ -1,12 +1,13 @@
 // Gradient of an embedding: rows of dy added up in the rows of a table that their indices name. Either with
-// atomic additions, whose order changes from run to run, or deterministically: (index, position) pairs are sorted
-// and each table row adds its own up in order. The sort is bitonic (K. E. Batcher, 1968) over a power of two.
+// atomic additions, whose order changes from run to run, or deterministically: (index, position) pairs are
+// sorted and each table row adds its own up in order. The sort is bitonic (K. E. Batcher, 1968) over a power
+// of two.
 #include "device.h"
 
 namespace gpukeras::cuda {
 
-extern "C" __global__ void embedding_add_atomic(const int64_t* index, const float* dy, float* out, int count, int width,
-                                                int rows) {
+extern "C" __global__ void embedding_add_atomic(const int64_t* index, const float* dy, float* out, int count,
+                                                int width, int rows) {
     for (int k = thread_index(); k < count * width; k += thread_count()) {
         const int64_t row = index[k / width];
         if (row >= 0 && row < rows) atomicAdd(out + row * width + k % width, dy[k]);
@@ -14,7 +15,8 @@ extern "C" __global__ void embedding_add_atomic(const int64_t* index, const floa
 }
 
 // key = index * 2^32 + position; what is no row, and what fills up to the power of two, sorts to the end.
-extern "C" __global__ void embedding_keys(const int64_t* index, uint64_t* key, int count, int padded, int rows) {
+extern "C" __global__ void embedding_keys(const int64_t* index, uint64_t* key, int count, int padded,
+                                          int rows) {
     for (int k = thread_index(); k < padded; k += thread_count()) {
         const bool valid = k < count && index[k] >= 0 && index[k] < rows;
         const uint64_t row = valid ? static_cast<uint64_t>(index[k]) : 0xffffffffull;
@@ -32,8 +34,8 @@ __device__ __forceinline__ void put_in_order(uint64_t* a, uint64_t* b, bool risi
 
 constexpr int kSorted = 2 * kThreads;  // keys a block sorts by itself
 
-// All steps up to sequences of `longest` (at least 2, at most kSorted) where `merge` is 0; with a `merge` of m
-// the last steps, over distances below kSorted, of the merge into sequences of m.
+// All steps up to sequences of `longest` (at least 2, at most kSorted) where `merge` is 0; with a `merge` of
+// m the last steps, over distances below kSorted, of the merge into sequences of m.
 extern "C" __global__ void sort_blocks(uint64_t* key, int longest, int merge) {
     __shared__ uint64_t shared[kSorted];
     const int first = static_cast<int>(blockIdx.x) * longest, half = longest / 2;
@@ -61,9 +63,10 @@ extern "C" __global__ void sort_step(uint64_t* key, int distance, int merge, int
     put_in_order(key + low, key + low + distance, (low & merge) == 0);
 }
 
-// Thread k: place k / width of the sorted keys, column k % width. The first place of each row adds its row up.
-extern "C" __global__ void embedding_add_sorted(const uint64_t* key, const float* dy, float* out, int count, int width,
-                                                int rows) {
+// Thread k: place k / width of the sorted keys, column k % width. The first place of each row adds its row
+// up.
+extern "C" __global__ void embedding_add_sorted(const uint64_t* key, const float* dy, float* out, int count,
+                                                int width, int rows) {
     for (int k = thread_index(); k < count * width; k += thread_count()) {
         int place = k / width;
         const int column = k % width;

@@ -125,8 +125,8 @@ __device__ __forceinline__ T row_join(T value, Join join) {
 
 // Result r of a fold: values j, j + period, ... of its set, `group` values to a set. Blocks [0, blocks).
 template <typename Kind, typename A, typename From, typename T>
-__device__ __forceinline__ void finish_fold(const From* values, int64_t group, int64_t period, int64_t sets, double terms,
-                                            T* out, int block, int blocks, bool whole_blocks) {
+__device__ __forceinline__ void finish_fold(const From* values, int64_t group, int64_t period, int64_t sets,
+                                            double terms, T* out, int block, int blocks, bool whole_blocks) {
     const int64_t results = sets * period;
     const int at = static_cast<int>(threadIdx.x);
     const int64_t first = whole_blocks ? block : static_cast<int64_t>(block) * kThreads + at;
@@ -134,10 +134,12 @@ __device__ __forceinline__ void finish_fold(const From* values, int64_t group, i
     for (int64_t r = first; r < results; r += stride) {
         const From* x = values + r / period * group + r % period;
         A total = Kind::template first<A>();
-        const int64_t start = whole_blocks ? at * period : 0, step = whole_blocks ? kThreads * period : period;
+        const int64_t start = whole_blocks ? at * period : 0,
+                      step = whole_blocks ? kThreads * period : period;
         for (int64_t i = start; i < group; i += step) total = Kind()(total, static_cast<A>(x[i]));
         if (whole_blocks) total = block_join(total, Kind());
-        if (!whole_blocks || at == 0) out[r] = terms > 0 ? static_cast<T>(static_cast<double>(total) / terms) : static_cast<T>(total);
+        if (!whole_blocks || at == 0)
+            out[r] = terms > 0 ? static_cast<T>(static_cast<double>(total) / terms) : static_cast<T>(total);
     }
 }
 

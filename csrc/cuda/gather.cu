@@ -4,7 +4,8 @@
 namespace gpukeras::cuda {
 
 template <typename From, typename To>
-__device__ __forceinline__ void gather(const From* x, const int64_t* rows, To* y, int count, int length, int have) {
+__device__ __forceinline__ void gather(const From* x, const int64_t* rows, To* y, int count, int length,
+                                       int have) {
     for (int k = thread_index(); k < count * length; k += thread_count()) {
         const int64_t row = rows[k / length];
         // an index from nowhere reads a row that is there
@@ -13,10 +14,10 @@ __device__ __forceinline__ void gather(const From* x, const int64_t* rows, To* y
     }
 }
 
-#define GPUKERAS_GATHER(NAME, FROM, TO)                                                                      \
-    extern "C" __global__ void gather_##NAME(const FROM* x, const int64_t* rows, TO* y, int count, int length, \
-                                             int have) {                                                     \
-        gather(x, rows, y, count, length, have);                                                             \
+#define GPUKERAS_GATHER(NAME, FROM, TO)                                                            \
+    extern "C" __global__ void gather_##NAME(const FROM* x, const int64_t* rows, TO* y, int count, \
+                                             int length, int have) {                               \
+        gather(x, rows, y, count, length, have);                                                   \
     }
 GPUKERAS_GATHER(uint8_float32, uint8_t, float)
 GPUKERAS_GATHER(int32_float32, int32_t, float)

@@ -11,7 +11,8 @@ struct MomentsJoin {
 
 __device__ __forceinline__ Moments moments_of_row(const float* x, int length) {
     Moments m = moments_none();
-    for (int i = static_cast<int>(threadIdx.x); i < length; i += static_cast<int>(blockDim.x)) m = moments_add(m, x[i]);
+    for (int i = static_cast<int>(threadIdx.x); i < length; i += static_cast<int>(blockDim.x))
+        m = moments_add(m, x[i]);
     return block_join(m, MomentsJoin());
 }
 
@@ -25,13 +26,16 @@ extern "C" __global__ void row_moments(const float* x, float* mean, float* varia
 constexpr int kColumns = 32;                 // of a tile
 constexpr int kLines = kThreads / kColumns;  // threads per column
 
-// Block (x, y): columns [32 x, 32 x + 32) of the y-th stretch of rows; its part lies at part[y * columns + column].
+// Block (x, y): columns [32 x, 32 x + 32) of the y-th stretch of rows; its part lies at part[y * columns +
+// column].
 extern "C" __global__ void column_moments_parts(const float* x, float* part, int rows, int columns) {
     __shared__ Moments shared[kLines][kColumns];
-    const int lane = static_cast<int>(threadIdx.x) % kColumns, line = static_cast<int>(threadIdx.x) / kColumns;
+    const int lane = static_cast<int>(threadIdx.x) % kColumns,
+              line = static_cast<int>(threadIdx.x) / kColumns;
     const int column = static_cast<int>(blockIdx.x) * kColumns + lane;
     const int stretch = (rows + static_cast<int>(gridDim.y) - 1) / static_cast<int>(gridDim.y);
-    const int first = static_cast<int>(blockIdx.y) * stretch, end = first + stretch < rows ? first + stretch : rows;
+    const int first = static_cast<int>(blockIdx.y) * stretch,
+              end = first + stretch < rows ? first + stretch : rows;
     Moments m = moments_none();
     if (column < columns) {
         for (int r = first + line; r < end; r += kLines) m = moments_add(m, x[r * columns + column]);
@@ -46,7 +50,8 @@ extern "C" __global__ void column_moments_parts(const float* x, float* part, int
     out[2] = m.squares;
 }
 
-extern "C" __global__ void column_moments(const float* part, int parts, float* mean, float* variance, int columns) {
+extern "C" __global__ void column_moments(const float* part, int parts, float* mean, float* variance,
+                                          int columns) {
     const int column = thread_index();
     if (column >= columns) return;
     Moments m = moments_none();
@@ -59,8 +64,8 @@ extern "C" __global__ void column_moments(const float* part, int parts, float* m
 }
 
 // y = (x - mean) / sqrt(variance + epsilon) * gamma + beta for each row; mean and 1 / sqrt(...) are kept.
-extern "C" __global__ void row_norm(const float* x, const float* gamma, const float* beta, float* y, float* mean,
-                                    float* inverse, int length, float epsilon) {
+extern "C" __global__ void row_norm(const float* x, const float* gamma, const float* beta, float* y,
+                                    float* mean, float* inverse, int length, float epsilon) {
     const int row = static_cast<int>(blockIdx.x) * length;
     const Moments m = moments_of_row(x + row, length);
     const float scale = 1.0f / sqrt_float(moments_variance(m) + epsilon);
@@ -72,8 +77,8 @@ extern "C" __global__ void row_norm(const float* x, const float* gamma, const fl
     inverse[blockIdx.x] = scale;
 }
 
-extern "C" __global__ void row_norm_gradient(const float* x, const float* gamma, const float* mean, const float* inverse,
-                                             const float* dy, float* dx, int length) {
+extern "C" __global__ void row_norm_gradient(const float* x, const float* gamma, const float* mean,
+                                             const float* inverse, const float* dy, float* dx, int length) {
     const int row = static_cast<int>(blockIdx.x) * length;
     const float middle = mean[blockIdx.x], scale = inverse[blockIdx.x];
     float sum = 0.0f, along = 0.0f;

@@ -1,5 +1,5 @@
-// One launch updates all weights of a model: blocks find their tensor in a table. What changes from step to step
-// is read from device memory, so that a graph that is replayed sees it.
+// One launch updates all weights of a model: blocks find their tensor in a table. What changes from step to
+// step is read from device memory, so that a graph that is replayed sees it.
 #include "../kernels/optimizers.h"
 #include "device.h"
 
@@ -14,7 +14,8 @@ struct Updated {
 
 constexpr int kChunk = 4 * kThreads;  // elements of a block
 
-// The tensor of this block: the last one that starts at it or before; first[i] is the first block of tensor i.
+// The tensor of this block: the last one that starts at it or before; first[i] is the first block of tensor
+// i.
 __device__ __forceinline__ int tensor_of(const int* first, int tensors) {
     int low = 0, high = tensors;
     while (high - low > 1) {
@@ -49,10 +50,10 @@ __device__ __forceinline__ void update(const Updated* table, const int* first, i
     }
 }
 
-#define GPUKERAS_OPTIMIZER(NAME, RULE)                                                                      \
-    extern "C" __global__ void optimizer_##NAME(const Updated* table, const int* first, int tensors,        \
-                                                const OptimizerNumbers* numbers) {                          \
-        update<RULE>(table, first, tensors, *numbers);                                                      \
+#define GPUKERAS_OPTIMIZER(NAME, RULE)                                                               \
+    extern "C" __global__ void optimizer_##NAME(const Updated* table, const int* first, int tensors, \
+                                                const OptimizerNumbers* numbers) {                   \
+        update<RULE>(table, first, tensors, *numbers);                                               \
     }
 GPUKERAS_OPTIMIZER(sgd, Sgd)
 GPUKERAS_OPTIMIZER(momentum, Momentum)

@@ -1,5 +1,6 @@
 // Random tensors and dropout, one thread per 16 random bytes. `run` points to how often the operation ran, so
-// that a graph that is replayed reads the present number; `count_run` counts on after all threads have read it.
+// that a graph that is replayed reads the present number; `count_run` counts on after all threads have read
+// it.
 #include "../kernels/random.h"
 #include "device.h"
 
@@ -13,8 +14,8 @@ extern "C" __global__ void random_words(uint32_t* out, int count, uint64_t seed,
     for (int j = 0; j < 4 && 4 * block + j < count; ++j) out[4 * block + j] = b.word[j];
 }
 
-extern "C" __global__ void random_uniform(float* out, int count, uint64_t seed, const uint64_t* run, float width,
-                                          float start, float low, float high) {
+extern "C" __global__ void random_uniform(float* out, int count, uint64_t seed, const uint64_t* run,
+                                          float width, float start, float low, float high) {
     const int block = thread_index();
     const RandomBlock b = random_block(seed, *run, static_cast<uint64_t>(block));
     for (int j = 0; j < 4 && 4 * block + j < count; ++j) {
@@ -22,8 +23,8 @@ extern "C" __global__ void random_uniform(float* out, int count, uint64_t seed, 
     }
 }
 
-extern "C" __global__ void random_normal(float* out, int count, uint64_t seed, const uint64_t* run, float mean,
-                                         float deviation) {
+extern "C" __global__ void random_normal(float* out, int count, uint64_t seed, const uint64_t* run,
+                                         float mean, float deviation) {
     const int block = thread_index();
     const RandomBlock b = random_block(seed, *run, static_cast<uint64_t>(block));
     float z[4];
@@ -32,9 +33,10 @@ extern "C" __global__ void random_normal(float* out, int count, uint64_t seed, c
     for (int j = 0; j < 4 && 4 * block + j < count; ++j) out[4 * block + j] = z[j] * deviation + mean;
 }
 
-// y = x where a number of `bits` bits is at most `limit`, times `scale`; 0 elsewhere. With x null, y is the mask.
-extern "C" __global__ void dropout(const float* x, float* y, int count, uint64_t seed, const uint64_t* run, int bits,
-                                   uint32_t limit, float scale) {
+// y = x where a number of `bits` bits is at most `limit`, times `scale`; 0 elsewhere. With x null, y is the
+// mask.
+extern "C" __global__ void dropout(const float* x, float* y, int count, uint64_t seed, const uint64_t* run,
+                                   int bits, uint32_t limit, float scale) {
     const int block = thread_index(), per_block = 128 / bits;
     if (block > (count - 1) / per_block) return;
     const RandomBlock b = random_block(seed, *run, static_cast<uint64_t>(block));

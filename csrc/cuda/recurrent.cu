@@ -1,8 +1,9 @@
 // The point-wise part of one step of a recurrent layer, one thread per unit of a sample. The activations are
-// chosen when this file is compiled: -DGPUKERAS_ACTIVATION=Relu -DGPUKERAS_GATE=Sigmoid, names of activations.h.
+// chosen when this file is compiled: -DGPUKERAS_ACTIVATION=Relu -DGPUKERAS_GATE=Sigmoid, names of
+// activations.h.
 //
-// Rows of gates lie side by side as in Keras' kernels. `x` is the input's product and bias, with `x_row` elements
-// from one sample to the next; `u` the state's product. Absent arrays are null.
+// Rows of gates lie side by side as in Keras' kernels. `x` is the input's product and bias, with `x_row`
+// elements from one sample to the next; `u` the state's product. Absent arrays are null.
 #include "../kernels/recurrent.h"
 #include "device.h"
 
@@ -29,7 +30,9 @@ __device__ __forceinline__ Unit unit_of(int samples, int units) {
     return {k / units, k % units, k, k < samples * units};
 }
 
-__device__ __forceinline__ float plus_bias(const float* bias, int i) { return bias == nullptr ? 0.0f : bias[i]; }
+__device__ __forceinline__ float plus_bias(const float* bias, int i) {
+    return bias == nullptr ? 0.0f : bias[i];
+}
 
 extern "C" __global__ void lstm_forward(const float* x, int x_row, const float* u, const float* bias,
                                         const float* c_before, float* gates, float* h, float* c, float* act_c,
@@ -56,8 +59,8 @@ extern "C" __global__ void lstm_forward(const float* x, int x_row, const float* 
 }
 
 // `dc` comes as the gradient of this step's c and leaves as that of the step before.
-extern "C" __global__ void lstm_backward(const float* gates, const float* c_before, const float* act_c, const float* dh,
-                                         float* dc, float* dz, int samples, int units) {
+extern "C" __global__ void lstm_backward(const float* gates, const float* c_before, const float* act_c,
+                                         const float* dh, float* dc, float* dz, int samples, int units) {
     const Unit at = unit_of(samples, units);
     if (!at.valid) return;
     const int first = at.sample * 4 * units + at.unit;
@@ -74,8 +77,8 @@ extern "C" __global__ void lstm_backward(const float* gates, const float* c_befo
 
 // A GRU whose reset gate comes after the state's product `u`, which has a bias of its own.
 extern "C" __global__ void gru_after_forward(const float* x, int x_row, const float* u, const float* bias,
-                                             const float* u_bias, const float* h_before, float* gates, float* u_g,
-                                             float* h, int samples, int units) {
+                                             const float* u_bias, const float* h_before, float* gates,
+                                             float* u_g, float* h, int samples, int units) {
     const Unit at = unit_of(samples, units);
     if (!at.valid) return;
     const float* xs = x + at.sample * x_row;
@@ -97,8 +100,8 @@ extern "C" __global__ void gru_after_forward(const float* x, int x_row, const fl
 
 // dz: of what came from the input; du: of the state's product; dh_before: what goes past all products.
 extern "C" __global__ void gru_after_backward(const float* gates, const float* u_g, const float* h_before,
-                                              const float* dh, float* dz, float* du, float* dh_before, int samples,
-                                              int units) {
+                                              const float* dh, float* dz, float* du, float* dh_before,
+                                              int samples, int units) {
     const Unit at = unit_of(samples, units);
     if (!at.valid) return;
     const int first = at.sample * 3 * units + at.unit;
@@ -113,9 +116,11 @@ extern "C" __global__ void gru_after_backward(const float* gates, const float* u
     dh_before[at.k] = d.direct;
 }
 
-// A GRU whose reset gate comes before the product: the gates from `u` (samples, 2 units), and r h for that product.
+// A GRU whose reset gate comes before the product: the gates from `u` (samples, 2 units), and r h for that
+// product.
 extern "C" __global__ void gru_gates_forward(const float* x, int x_row, const float* u, const float* bias,
-                                             const float* h_before, float* gates, float* reset, int samples, int units) {
+                                             const float* h_before, float* gates, float* reset, int samples,
+                                             int units) {
     const Unit at = unit_of(samples, units);
     if (!at.valid) return;
     const float* xs = x + at.sample * x_row;
@@ -130,7 +135,8 @@ extern "C" __global__ void gru_gates_forward(const float* x, int x_row, const fl
 
 // ... and the state from the product `u` (samples, units) of r h.
 extern "C" __global__ void gru_state_forward(const float* x, int x_row, const float* u, const float* bias,
-                                             const float* h_before, float* gates, float* h, int samples, int units) {
+                                             const float* h_before, float* gates, float* h, int samples,
+                                             int units) {
     const Unit at = unit_of(samples, units);
     if (!at.valid) return;
     const int i = 2 * units + at.unit;
@@ -141,22 +147,22 @@ extern "C" __global__ void gru_state_forward(const float* x, int x_row, const fl
 }
 
 // Backwards in the other order: dz of the update gate and the candidate; dh_before as far as it is known.
-extern "C" __global__ void gru_state_backward(const float* gates, const float* h_before, const float* dh, float* dz,
-                                              float* dh_before, int samples, int units) {
+extern "C" __global__ void gru_state_backward(const float* gates, const float* h_before, const float* dh,
+                                              float* dz, float* dh_before, int samples, int units) {
     const Unit at = unit_of(samples, units);
     if (!at.valid) return;
     const int first = at.sample * 3 * units + at.unit;
     float direct;
-    const GruGates d =
-        GruBeforeCell<A, R>::backward(gates[first], gates[first + 2 * units], h_before[at.k], dh[at.k], &direct);
+    const GruGates d = GruBeforeCell<A, R>::backward(gates[first], gates[first + 2 * units], h_before[at.k],
+                                                     dh[at.k], &direct);
     dz[first] = d.z;
     dz[first + 2 * units] = d.g;
     dh_before[at.k] = direct;
 }
 
 // ... and dz of the reset gate from the gradient of r h.
-extern "C" __global__ void gru_gates_backward(const float* gates, const float* h_before, const float* d_reset, float* dz,
-                                              float* dh_before, int samples, int units) {
+extern "C" __global__ void gru_gates_backward(const float* gates, const float* h_before, const float* d_reset,
+                                              float* dz, float* dh_before, int samples, int units) {
     const Unit at = unit_of(samples, units);
     if (!at.valid) return;
     const int i = at.sample * 3 * units + units + at.unit;
@@ -165,21 +171,22 @@ extern "C" __global__ void gru_gates_backward(const float* gates, const float* h
     dh_before[at.k] = direct;
 }
 
-extern "C" __global__ void simple_forward(const float* x, int x_row, const float* u, const float* bias, float* h,
-                                          int samples, int units) {
+extern "C" __global__ void simple_forward(const float* x, int x_row, const float* u, const float* bias,
+                                          float* h, int samples, int units) {
     const Unit at = unit_of(samples, units);
     if (!at.valid) return;
     h[at.k] = SimpleCell<A>::forward(x[at.sample * x_row + at.unit] + u[at.k] + plus_bias(bias, at.unit));
 }
 
-extern "C" __global__ void simple_backward(const float* h, const float* dh, float* dz, int samples, int units) {
+extern "C" __global__ void simple_backward(const float* h, const float* dh, float* dz, int samples,
+                                           int units) {
     const Unit at = unit_of(samples, units);
     if (at.valid) dz[at.k] = SimpleCell<A>::backward(h[at.k], dh[at.k]);
 }
 
 // A masked sample keeps its state: `out` is `after` where the mask holds, else `before`.
-extern "C" __global__ void keep_state(const uint8_t* mask, int mask_row, const float* before, const float* after,
-                                      float* out, int samples, int units) {
+extern "C" __global__ void keep_state(const uint8_t* mask, int mask_row, const float* before,
+                                      const float* after, float* out, int samples, int units) {
     const Unit at = unit_of(samples, units);
     if (at.valid) out[at.k] = mask[at.sample * mask_row] != 0 ? after[at.k] : before[at.k];
 }

@@ -1,5 +1,5 @@
-// The functions that expressions of elementwise operations are written with, for float, double and integers. In
-// float32 they are the bodies of math.h, which give the same digits everywhere; NaN wins over numbers.
+// The functions that expressions of elementwise operations are written with, for float, double and integers.
+// In float32 they are the bodies of math.h, which give the same digits everywhere; NaN wins over numbers.
 #pragma once
 
 #include "activations.h"
@@ -8,18 +8,18 @@
 namespace gpukeras::expression {
 
 #if defined(__CUDACC__) || defined(__CUDACC_RTC__)
-#define GPUKERAS_LIBRARY(NAME, F32, F64)                        \
-    GPUKERAS_HD float NAME(float x) { return ::F32(x); }        \
+#define GPUKERAS_LIBRARY(NAME, F32, F64)                 \
+    GPUKERAS_HD float NAME(float x) { return ::F32(x); } \
     GPUKERAS_HD double NAME(double x) { return ::F64(x); }
-#define GPUKERAS_LIBRARY2(NAME, F32, F64)                                   \
-    GPUKERAS_HD float NAME(float x, float y) { return ::F32(x, y); }        \
+#define GPUKERAS_LIBRARY2(NAME, F32, F64)                            \
+    GPUKERAS_HD float NAME(float x, float y) { return ::F32(x, y); } \
     GPUKERAS_HD double NAME(double x, double y) { return ::F64(x, y); }
 #else
-#define GPUKERAS_LIBRARY(NAME, F32, F64)                                 \
-    GPUKERAS_HD float NAME(float x) { return __builtin_##F32(x); }       \
+#define GPUKERAS_LIBRARY(NAME, F32, F64)                           \
+    GPUKERAS_HD float NAME(float x) { return __builtin_##F32(x); } \
     GPUKERAS_HD double NAME(double x) { return __builtin_##F64(x); }
-#define GPUKERAS_LIBRARY2(NAME, F32, F64)                                            \
-    GPUKERAS_HD float NAME(float x, float y) { return __builtin_##F32(x, y); }       \
+#define GPUKERAS_LIBRARY2(NAME, F32, F64)                                      \
+    GPUKERAS_HD float NAME(float x, float y) { return __builtin_##F32(x, y); } \
     GPUKERAS_HD double NAME(double x, double y) { return __builtin_##F64(x, y); }
 #endif
 
@@ -48,8 +48,8 @@ GPUKERAS_LIBRARY2(copysign, copysignf, copysign)
 #undef GPUKERAS_LIBRARY
 #undef GPUKERAS_LIBRARY2
 
-#define GPUKERAS_OURS(NAME, F32)                                           \
-    GPUKERAS_HD float NAME(float x) { return F32(x); }                     \
+#define GPUKERAS_OURS(NAME, F32)                       \
+    GPUKERAS_HD float NAME(float x) { return F32(x); } \
     GPUKERAS_HD double NAME(double x) { return library_##NAME(x); }
 GPUKERAS_OURS(exp, exp_float)
 GPUKERAS_OURS(expm1, expm1_float)

@@ -36,7 +36,8 @@ GPUKERAS_HD float depthwise_output(const Depthwise& d, const float* x, const flo
         for (int j = 0; j < d.kernel_width; ++j) {
             const int column = p.column * d.stride_width + j * d.dilation_width - d.left;
             if (!inside(column, d.width)) continue;
-            const int from = ((p.n * d.height + row) * d.width + column) * d.channels + p.channel / d.multiplier;
+            const int from =
+                ((p.n * d.height + row) * d.width + column) * d.channels + p.channel / d.multiplier;
             total += x[from] * w[(i * d.kernel_width + j) * outs + p.channel];
         }
     }
@@ -58,9 +59,11 @@ GPUKERAS_HD float depthwise_input_gradient(const Depthwise& d, const float* dy, 
         const int row = depthwise_source(p.row, i, d.top, d.stride_height, d.dilation_height, d.out_height);
         if (row < 0) continue;
         for (int j = 0; j < d.kernel_width; ++j) {
-            const int column = depthwise_source(p.column, j, d.left, d.stride_width, d.dilation_width, d.out_width);
+            const int column =
+                depthwise_source(p.column, j, d.left, d.stride_width, d.dilation_width, d.out_width);
             if (column < 0) continue;
-            const int y = ((p.n * d.out_height + row) * d.out_width + column) * outs + p.channel * d.multiplier;
+            const int y =
+                ((p.n * d.out_height + row) * d.out_width + column) * outs + p.channel * d.multiplier;
             const int tap = (i * d.kernel_width + j) * outs + p.channel * d.multiplier;
             for (int m = 0; m < d.multiplier; ++m) total += dy[y + m] * w[tap + m];
         }

@@ -1,4 +1,5 @@
-// Mean and variance in one pass: B. P. Welford, 1962; joined as T. F. Chan, G. H. Golub, R. J. LeVeque do (1979).
+// Mean and variance in one pass: B. P. Welford, 1962; joined as T. F. Chan, G. H. Golub, R. J. LeVeque do
+// (1979).
 #pragma once
 
 #include "hd.h"

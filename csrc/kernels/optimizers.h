@@ -1,5 +1,6 @@
 // One element's update by each of Keras' optimizers. `p` is the weight, `g` its gradient, s0 to s2 what the
-// optimizer keeps beside it; Numbers are the same for all elements of a step and may change from step to step.
+// optimizer keeps beside it; Numbers are the same for all elements of a step and may change from step to
+// step.
 #pragma once
 
 #include "elementary.h"
@@ -7,9 +8,9 @@
 namespace gpukeras {
 
 struct OptimizerNumbers {
-    float rate;     // learning rate, decay and corrections for the step included
-    float first;    // momentum, rho or beta_1
-    float second;   // beta_2
+    float rate;    // learning rate, decay and corrections for the step included
+    float first;   // momentum, rho or beta_1
+    float second;  // beta_2
     float epsilon;
     // Nadam alone: this step's and the next one's momentum, and 1 less the products of all so far
     float momentum, next_momentum, rest, next_rest;
@@ -55,7 +56,8 @@ struct Adagrad {
 
 // M. D. Zeiler, "ADADELTA: An Adaptive Learning Rate Method", 2012; s1 keeps the updates' squares.
 struct Adadelta {
-    GPUKERAS_HD_MEMBER void update(float& p, float g, float& s0, float& s1, float&, const OptimizerNumbers& n) {
+    GPUKERAS_HD_MEMBER void update(float& p, float g, float& s0, float& s1, float&,
+                                   const OptimizerNumbers& n) {
         s0 = n.first * s0 + (1.0f - n.first) * (g * g);
         const float step = g * sqrt_float(s1 + n.epsilon) / sqrt_float(s0 + n.epsilon);
         s1 = n.first * s1 + (1.0f - n.first) * (step * step);
@@ -65,7 +67,8 @@ struct Adadelta {
 
 // D. P. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", 2014; the corrections are in the rate.
 struct Adam {
-    GPUKERAS_HD_MEMBER void update(float& p, float g, float& s0, float& s1, float&, const OptimizerNumbers& n) {
+    GPUKERAS_HD_MEMBER void update(float& p, float g, float& s0, float& s1, float&,
+                                   const OptimizerNumbers& n) {
         s0 = n.first * s0 + (1.0f - n.first) * g;
         s1 = n.second * s1 + (1.0f - n.second) * (g * g);
         p -= n.rate * s0 / (sqrt_float(s1) + n.epsilon);
@@ -85,7 +88,8 @@ struct AmsGrad {
 
 // Section 7 of the paper on Adam.
 struct Adamax {
-    GPUKERAS_HD_MEMBER void update(float& p, float g, float& s0, float& s1, float&, const OptimizerNumbers& n) {
+    GPUKERAS_HD_MEMBER void update(float& p, float g, float& s0, float& s1, float&,
+                                   const OptimizerNumbers& n) {
         s0 = n.first * s0 + (1.0f - n.first) * g;
         s1 = max_float(n.second * s1, abs_float(g));
         p -= n.rate * s0 / (s1 + n.epsilon);
@@ -94,7 +98,8 @@ struct Adamax {
 
 // T. Dozat, "Incorporating Nesterov Momentum into Adam", 2016.
 struct Nadam {
-    GPUKERAS_HD_MEMBER void update(float& p, float g, float& s0, float& s1, float&, const OptimizerNumbers& n) {
+    GPUKERAS_HD_MEMBER void update(float& p, float g, float& s0, float& s1, float&,
+                                   const OptimizerNumbers& n) {
         s0 = n.first * s0 + (1.0f - n.first) * g;
         s1 = n.second * s1 + (1.0f - n.second) * (g * g);
         const float now = (1.0f - n.momentum) * (g / n.rest);

@@ -1,5 +1,5 @@
-// Pooling over up to three spatial axes of channels-last tensors: one element of a result at a time, so that no
-// two threads ever write the same one.
+// Pooling over up to three spatial axes of channels-last tensors: one element of a result at a time, so that
+// no two threads ever write the same one.
 #pragma once
 
 #include "hd.h"
@@ -52,7 +52,8 @@ GPUKERAS_HD Span windows_over(const Pooling& p, int axis, int at) {
 
 GPUKERAS_HD float pool_max(const Pooling& p, const float* x, int k) {
     const Place at = place_of(k, p.out, p.channels);
-    const Span a = window_span(p, 0, at.at[0]), b = window_span(p, 1, at.at[1]), c = window_span(p, 2, at.at[2]);
+    const Span a = window_span(p, 0, at.at[0]), b = window_span(p, 1, at.at[1]),
+               c = window_span(p, 2, at.at[2]);
     float best = -bits_to_float(0x7f800000u);
     for (int i = a.first; i < a.last; ++i) {
         for (int j = b.first; j < b.last; ++j) {
@@ -68,7 +69,8 @@ GPUKERAS_HD float pool_max(const Pooling& p, const float* x, int k) {
 // Index into x of the first maximum of window k, whose value is known; -1 where there is none (NaN).
 GPUKERAS_HD int pool_first(const Pooling& p, const float* x, float value, int k) {
     const Place at = place_of(k, p.out, p.channels);
-    const Span a = window_span(p, 0, at.at[0]), b = window_span(p, 1, at.at[1]), c = window_span(p, 2, at.at[2]);
+    const Span a = window_span(p, 0, at.at[0]), b = window_span(p, 1, at.at[1]),
+               c = window_span(p, 2, at.at[2]);
     for (int i = a.first; i < a.last; ++i) {
         for (int j = b.first; j < b.last; ++j) {
             for (int l = c.first; l < c.last; ++l) {
@@ -86,7 +88,8 @@ GPUKERAS_HD float pool_count(Span a, Span b, Span c) {
 
 GPUKERAS_HD float pool_sum(const Pooling& p, const float* x, int k) {
     const Place at = place_of(k, p.out, p.channels);
-    const Span a = window_span(p, 0, at.at[0]), b = window_span(p, 1, at.at[1]), c = window_span(p, 2, at.at[2]);
+    const Span a = window_span(p, 0, at.at[0]), b = window_span(p, 1, at.at[1]),
+               c = window_span(p, 2, at.at[2]);
     float total = 0.0f;
     for (int i = a.first; i < a.last; ++i) {
         for (int j = b.first; j < b.last; ++j) {
@@ -101,7 +104,8 @@ GPUKERAS_HD float pool_sum(const Pooling& p, const float* x, int k) {
 template <typename Body>
 GPUKERAS_HD void over_windows(const Pooling& p, int k, Body body) {
     const Place at = place_of(k, p.in, p.channels);
-    const Span a = windows_over(p, 0, at.at[0]), b = windows_over(p, 1, at.at[1]), c = windows_over(p, 2, at.at[2]);
+    const Span a = windows_over(p, 0, at.at[0]), b = windows_over(p, 1, at.at[1]),
+               c = windows_over(p, 2, at.at[2]);
     for (int i = a.first; i < a.last; ++i) {
         const Span rows = window_span(p, 0, i);
         for (int j = b.first; j < b.last; ++j) {
@@ -138,7 +142,8 @@ struct PoolMaxGradient {
 };
 
 // Gradient of element k of x under maxima: what comes to the windows whose first maximum it is.
-GPUKERAS_HD float pool_max_gradient(const Pooling& p, const float* x, const float* y, const float* dy, int k) {
+GPUKERAS_HD float pool_max_gradient(const Pooling& p, const float* x, const float* y, const float* dy,
+                                    int k) {
     float total = 0.0f;
     over_windows(p, k, PoolMaxGradient{&p, x, y, dy, k, &total});
     return total;

@@ -1,5 +1,5 @@
-// Elements of a tensor drawn from Philox, one block of 16 random bytes at a time: as many elements as fit into
-// it, the same ones on every device.
+// Elements of a tensor drawn from Philox, one block of 16 random bytes at a time: as many elements as fit
+// into it, the same ones on every device.
 #pragma once
 
 #include "philox.h"
@@ -11,8 +11,8 @@ struct RandomBlock {
 };
 
 GPUKERAS_HD RandomBlock random_block(uint64_t seed, uint64_t run, uint64_t block) {
-    RandomBlock b = {{static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), static_cast<uint32_t>(run),
-                      static_cast<uint32_t>(run >> 32)}};
+    RandomBlock b = {{static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32),
+                      static_cast<uint32_t>(run), static_cast<uint32_t>(run >> 32)}};
     const PhiloxKey key = {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};
     philox4x32_10(b.word[0], b.word[1], b.word[2], b.word[3], key);
     return b;

@@ -90,8 +90,8 @@ struct GruBefore {
     float z, r, reset;  // gates, and r h, which the last product takes
 };
 
-// The same with the reset gate applied before the last product, as Keras' GRU does by default: two steps with a
-// matrix product between them.
+// The same with the reset gate applied before the last product, as Keras' GRU does by default: two steps with
+// a matrix product between them.
 template <typename A, typename R>
 struct GruBeforeCell {
     GPUKERAS_HD_MEMBER GruBefore gates(float z, float r, float h_before) {
