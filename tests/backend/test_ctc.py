@@ -37,11 +37,15 @@ def test_cost_is_the_sum_over_alignments():
 
 def test_lengths_may_be_of_any_shape_and_dtype():
     y = _probabilities(2, 5, 4)
-    a = _cost([[0, 1], [2, 0]], y, [[5], [4]], [[2], [1]])
-    labels, steps, counts = K.placeholder((None, 2)), K.placeholder((None,), dtype="int64"), K.placeholder((None, 1))
-    f = K.function([labels, steps, counts], [K.ctc_batch_cost(labels, K.constant(y), steps, counts)])
-    b = f([np.array([[0.0, 1.0], [2.0, 0.0]]), np.array([5, 4]), np.array([[2.0], [1.0]])])[0]
-    np.testing.assert_array_equal(a, b)
+    found = []
+    for types, shape in ((["int32"] * 3, (None, 1)), (["float32", "int64", "float32"], (None,))):
+        labels, counts = K.placeholder((None, 2), dtype=types[0]), K.placeholder((None, 1), dtype=types[2])
+        steps = K.placeholder(shape, dtype=types[1])
+        f = K.function([labels, steps, counts], [K.ctc_batch_cost(labels, K.constant(y), steps, counts)])
+        lengths = np.array([5, 4]).reshape((-1, 1) if len(shape) == 2 else -1)
+        found += f([np.array([[0.0, 1.0], [2.0, 0.0]]), lengths, np.array([[2.0], [1.0]])])
+    np.testing.assert_array_equal(*found)
+    np.testing.assert_allclose(found[0], _cost([[0, 1], [2, 0]], y, [[5], [4]], [[2], [1]]), rtol=1e-6)
 
 
 def test_repeats_without_room_cost_infinity_and_pull_nothing():
