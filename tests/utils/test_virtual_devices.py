@@ -395,6 +395,66 @@ def test_a_stateful_model_is_refused():
         multi_gpu_model(model, 2)
 
 
+def test_branches_put_on_devices_by_hand():
+    def make(scope):
+        a, b = Input((5, 2)), Input((5, 2))
+        shared = LSTM(4)
+        with scope("/gpu:0"):
+            left = shared(a)
+        with scope("/gpu:1"):
+            right = shared(b)
+        return Model([a, b], Dense(1)(concatenate([left, right])))
+
+    model, alone = make(K.device), make(K.name_scope)
+    alone.set_weights(model.get_weights())
+    x, y = [np.random.rand(6, 5, 2), np.random.rand(6, 5, 2)], np.random.rand(6, 1)
+    for m in (model, alone):
+        m.compile("adam", "mse")
+        m.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
+    assert_same_weights(model, alone)
+    assert {lane for plan in plans(model.train_function) for _, lane, _ in plan.program.segments} == {0, 1, 2}
+    assert {lane for plan in plans(alone.train_function) for _, lane, _ in plan.program.segments} == {0}
+
+
+def test_stateful_metrics():
+    class Count(Layer):
+        """Samples seen since the last reset."""
+
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.stateful = True
+            self.seen = K.variable(0.0)
+
+        def reset_states(self):
+            K.set_value(self.seen, 0.0)
+
+        def __call__(self, y_true, y_pred):
+            rows = K.cast(K.shape(y_pred)[0], "float32")
+            self.add_update(K.update_add(self.seen, rows), inputs=[y_true, y_pred])
+            return self.seen + rows
+
+    _, parallel, _, data = pair(mlp)
+    parallel.compile("sgd", "mse", metrics=[Count(name="count")])
+    x, y = data(22), labels(22)
+    history = parallel.fit(x, y, batch_size=10, epochs=2, verbose=0).history
+    assert history["count"] == [22, 22]
+    assert parallel.evaluate(x, y, batch_size=10, verbose=0)[1] == 22
+
+
+@pytest.mark.parametrize("arguments", [{"cpu_merge": False}, {"cpu_relocation": True}])
+def test_where_results_and_weights_are(arguments):
+    model, data = mlp()
+    parallel = multi_gpu_model(model, 3, **arguments)
+    x, y = data(10), labels(10)
+    np.testing.assert_allclose(parallel.predict(x), model.predict(x), rtol=1e-5)
+    parallel.compile("sgd", "categorical_crossentropy")
+    before = parallel.get_weights()
+    parallel.train_on_batch(x, y)
+    assert (parallel.get_weights()[0] != before[0]).any()
+    moved = (model.get_weights()[0] != before[0]).any()
+    assert moved == ("cpu_merge" in arguments)  # relocated weights are others
+
+
 def test_outputs_of_one_layer():
     a, b = Input((4,)), Input((4,))
     twin = Dense(2, name="twin")
