@@ -223,13 +223,21 @@ class NodeAccess:
 
     @property
     def inbound_nodes(self):
-        """Nodes of the calls of this layer, in order."""
+        """Nodes of the calls of this layer, in order; may be set, as programs do that cut a model."""
         return self._inbound_nodes
+
+    @inbound_nodes.setter
+    def inbound_nodes(self, nodes):
+        self._inbound_nodes = nodes
 
     @property
     def outbound_nodes(self):
-        """Nodes of the calls that use an output of this layer."""
+        """Nodes of the calls that use an output of this layer; may be set to [] to cut off what follows."""
         return self._outbound_nodes
+
+    @outbound_nodes.setter
+    def outbound_nodes(self, nodes):
+        self._outbound_nodes = nodes
 
     def _at(self, node_index, attribute, what):
         if not self._inbound_nodes:

@@ -515,6 +515,25 @@ def test_smooth_l1_and_hard_negatives():
     assert np.count_nonzero(got[1]) == 2 * 3 * 3
 
 
+def test_hard_negatives_as_many_as_the_batch_asks_for():
+    y_true, y_pred = tf.placeholder(tf.float32, [None, 6]), tf.placeholder(tf.float32, [None, 6])
+    losses = tf.reshape(tf.square(y_pred) * (1 - y_true), [-1])
+    keep = tf.minimum(2 * tf.to_int32(tf.reduce_sum(y_true)), tf.count_nonzero(losses, dtype=tf.int32))
+    values, indices = tf.nn.top_k(losses, k=keep, sorted=False)
+    kept = tf.scatter_nd(tf.expand_dims(indices, axis=1), tf.ones_like(indices, dtype=tf.int32), tf.shape(losses))
+    loss = tf.reduce_sum(losses * tf.to_float(kept))
+    f = K.function([y_true, y_pred], [values, loss, tf.gradients(loss, y_pred)[0]])
+    b = np.random.permutation(12).reshape(2, 6) + 1.0
+    for positives in (1, 2):
+        a = np.zeros((2, 6))
+        a[:positives, 0] = 1
+        want = np.sort((b * b * (1 - a)).ravel())[::-1][: 2 * positives]
+        got = f([a, b])
+        np.testing.assert_allclose(got[0], want)
+        np.testing.assert_allclose(got[1], want.sum(), rtol=1e-6)
+        np.testing.assert_allclose(got[2], 2 * b * (b * b * (1 - a) >= want[-1]))
+
+
 # --- the rest -----------------------------------------------------------------------------------------------------
 
 

@@ -413,3 +413,16 @@ def test_deep_networks_need_no_recursion():
 def test_concatenate_of_one_tensor_twice():
     x = Input((2,))
     assert Model(x, Concatenate()([x, x])).predict(np.ones((1, 2))).shape == (1, 4)
+
+
+def test_layers_cut_off_by_hand():
+    x = Input((3,))
+    model = Model(x, Dense(5, name="top")(Dense(4, name="features")(x)))
+    model.layers.pop()
+    model.outputs = [model.layers[-1].output]
+    model.layers[-1].outbound_nodes = []
+    assert model.layers[-1].outbound_nodes == model.layers[-1]._outbound_nodes == []
+    again = Model(model.input, Dense(2)(model.layers[-1].output))
+    assert [layer.name for layer in again.layers[1:-1]] == ["features"] and again.output_shape == (None, 2)
+    model.layers[-1].inbound_nodes = []
+    assert model.layers[-1]._inbound_nodes == []

@@ -9,7 +9,7 @@ import numpy as np
 
 from ... import ops
 from ...graph.dtype import as_dtype
-from ...graph.tensor import Tensor
+from ...graph.tensor import Constant, Tensor
 from ._base import axes_of, convert, dims, named, pair, rank_of, sizes, static
 
 TopK = namedtuple("TopKV2", "values indices")
@@ -172,8 +172,12 @@ def argsort(
 
 
 def top_k(input: Any, k: Any = 1, sorted: bool = True, name: str | None = None) -> Any:
-    """The k largest elements along the last axis, largest first, and where they are."""
-    return TopK(*ops.top_k(convert(input), int(static(k, "top_k: k"))))
+    """The k largest elements along the last axis, largest first, and where they are; `k` may be computed."""
+    x = convert(input)
+    if isinstance(k, Tensor) and not isinstance(k, Constant) and k.partial is None:
+        count = ops.cast(k, "int32")
+        return TopK(ops.sort(x, -1, True)[..., :count], ops.argsort(x, -1, True)[..., :count])
+    return TopK(*ops.top_k(x, int(static(k, "top_k: k"))))
 
 
 @named
