@@ -31,10 +31,7 @@ def build(b, block, counts, hashes, preact=False):
     if preact:
         x = normalize(b, x, "post_bn", "post_relu")
     x = b.head(x, "predictions")
-    name = b.name.lower()
-    suffix = "" if b.include_top else "_notop"
-    origin = f"{_ORIGIN}{name}_weights_tf_dim_ordering_tf_kernels{suffix}.h5"
-    return b.load(b.model(name, x), origin, hashes[0 if b.include_top else 1])
+    return b.published(b.name.lower(), x, _ORIGIN, hashes[0 if b.include_top else 1])
 
 
 def normalize(b, x, name, activation=None):

@@ -203,6 +203,22 @@ class Build:
             inputs = get_source_inputs(inputs)
         return self.m.models.Model(inputs, outputs, name=name)
 
+    def published(self, name, outputs, folder, file_hash):
+        """The model, with the weights asked for; the ImageNet weights are in a file named as most models' are.
+
+        Arguments:
+            name: string, the model's.
+            outputs: tensor.
+            folder: string, address of the folder with the published weights.
+            file_hash: string, the file's MD5 check sum; None where none was published.
+
+        Returns:
+            `Model`.
+        """
+        suffix = "" if self.include_top else "_notop"
+        origin = f"{folder}{name}_weights_tf_dim_ordering_tf_kernels{suffix}.h5"
+        return self.load(self.model(name, outputs), origin, file_hash)
+
     def load(self, model, origin, file_hash=None, file_name=None):
         """Loads the weights asked for.
 

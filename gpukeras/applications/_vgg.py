@@ -27,7 +27,4 @@ def build(b, blocks, hashes):
         x = layers.Dense(b.classes, activation="softmax", name="predictions")(x)
     else:
         x = b.pool(x)
-    name = b.name.lower()
-    suffix = "" if b.include_top else "_notop"
-    origin = f"{_ORIGIN}{name}_weights_tf_dim_ordering_tf_kernels{suffix}.h5"
-    return b.load(b.model(name, x), origin, hashes[0 if b.include_top else 1])
+    return b.published(b.name.lower(), x, _ORIGIN, hashes[0 if b.include_top else 1])

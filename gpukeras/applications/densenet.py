@@ -85,9 +85,7 @@ def DenseNet(
         if i < len(blocks) + 1:
             x = _transition(b, x, f"pool{i}")
     x = b.head(_activate(b, x, "bn", "relu"), "fc1000")
-    suffix = "" if b.include_top else "_notop"
-    origin = f"{_ORIGIN}{name}_weights_tf_dim_ordering_tf_kernels{suffix}.h5"
-    return b.load(b.model(name, x), origin, _HASHES.get((name, b.include_top)))
+    return b.published(name, x, _ORIGIN, _HASHES.get((name, b.include_top)))
 
 
 def _activate(b, x, name, activation):

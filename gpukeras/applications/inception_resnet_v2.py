@@ -56,9 +56,7 @@ def InceptionResNetV2(
         x = _residual(b, x, _branches_8, 0.2, f"block8_{i}")
     x = _residual(b, x, _branches_8, 1.0, "block8_10", activation=None)
     x = b.head(_conv(b, x, 1536, 1, name="conv_7b"))
-    suffix = "" if b.include_top else "_notop"
-    origin = f"{_ORIGIN}inception_resnet_v2_weights_tf_dim_ordering_tf_kernels{suffix}.h5"
-    return b.load(b.model("inception_resnet_v2", x), origin, _HASHES[b.include_top])
+    return b.published("inception_resnet_v2", x, _ORIGIN, _HASHES[b.include_top])
 
 
 def _conv(b, x, filters, size, padding="same", strides=1, name=None):

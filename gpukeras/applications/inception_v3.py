@@ -54,9 +54,7 @@ def InceptionV3(
     for i in (0, 1):
         x = _block_8(b, x, i)
     x = b.head(x)
-    suffix = "" if b.include_top else "_notop"
-    origin = f"{_ORIGIN}inception_v3_weights_tf_dim_ordering_tf_kernels{suffix}.h5"
-    return b.load(b.model("inception_v3", x), origin, _HASHES[b.include_top])
+    return b.published("inception_v3", x, _ORIGIN, _HASHES[b.include_top])
 
 
 def _conv(b, x, filters, rows, cols, padding="same", strides=1):

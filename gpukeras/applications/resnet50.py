@@ -46,9 +46,7 @@ def ResNet50(
         for letter in "abcdef"[:blocks]:
             x = _block(b, x, filters, f"{stage}{letter}", first=letter == "a", strides=1 if stage == 2 else 2)
     x = b.head(x, "fc1000")
-    suffix = "" if b.include_top else "_notop"
-    origin = f"{_ORIGIN}resnet50_weights_tf_dim_ordering_tf_kernels{suffix}.h5"
-    return b.load(b.model("resnet50", x), origin, _HASHES[b.include_top])
+    return b.published("resnet50", x, _ORIGIN, _HASHES[b.include_top])
 
 
 def _convolution(b, x, filters, size, name, strides=1, padding="valid"):

@@ -53,9 +53,7 @@ def Xception(
     for i, filters in enumerate((1536, 2048), start=1):
         x = _activation(b, _separable(b, x, filters, f"block14_sepconv{i}"), f"block14_sepconv{i}_act")
     x = b.head(x)
-    suffix = "" if b.include_top else "_notop"
-    origin = f"{_ORIGIN}xception_weights_tf_dim_ordering_tf_kernels{suffix}.h5"
-    return b.load(b.model("xception", x), origin, _HASHES[b.include_top])
+    return b.published("xception", x, _ORIGIN, _HASHES[b.include_top])
 
 
 def _activation(b, x, name):
