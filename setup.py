@@ -11,6 +11,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 
@@ -44,6 +45,22 @@ def find_onednn():
         return ""
     prefix = Path(header).resolve().parents[3]
     return str(prefix) if prefix == Path(library).resolve().parents[1] else ""
+
+
+class Sources(build_py):
+    """Takes the CUDA sources along, which are compiled on the machine that has the GPU."""
+
+    def run(self):
+        """Copies them into the package as it is installed; a checkout has them beside the package."""
+        super().run()
+        if self.editable_mode:
+            return
+        for folder in ("kernels", "cuda"):
+            for source in sorted((ROOT / "csrc" / folder).iterdir()):
+                if source.suffix in (".h", ".cu"):
+                    target = Path(self.build_lib) / "gpukeras" / "csrc" / folder / source.name
+                    self.mkpath(str(target.parent))
+                    self.copy_file(str(source), str(target))
 
 
 class CMakeBuild(build_ext):
@@ -104,5 +121,5 @@ class CMakeBuild(build_ext):
 
 setup(
     ext_modules=[Extension("gpukeras._native", sources=[], optional=True)],
-    cmdclass={"build_ext": CMakeBuild},
+    cmdclass={"build_ext": CMakeBuild, "build_py": Sources},
 )

@@ -126,7 +126,7 @@ class Program:
     def _joined(self, steps: list[Step], kept: set[Value], updated: set[Value]) -> list[Step]:
         """The steps of a segment, fewer."""
         steps = join_epilogues(steps, kept, self.engine)
-        if self.engine == "native" and opcodes():
+        if self.engine in ("native", "cuda") and opcodes():
             return fuse(steps, kept, updated)
         return group_elementwise(steps, kept)
 

@@ -7,7 +7,6 @@ from gpukeras import ops
 from gpukeras.compiler.plan import Plan
 from gpukeras.compiler.program import Program
 from gpukeras.graph.tensor import Placeholder, Variable, apply
-from gpukeras.kernels import registry
 from gpukeras.kernels.cuda import source
 from gpukeras.kernels.cuda.fused import Generated, fused
 from gpukeras.kernels.fused import Fused, Loop, Part, Read
@@ -27,12 +26,11 @@ pytestmark = [
 RTOL, ATOL = 2e-6, 2e-7
 
 
-def run_cuda(monkeypatch, outputs, feeds, updates=(), order=0, times=1):
+def run_cuda(outputs, feeds, updates=(), order=0, times=1):
     """Values of the outputs with the CUDA kernels of all fused steps, and the fake with their launches."""
     fake = Cupy()
     fake.order = order
-    monkeypatch.setitem(registry._makers, ("native", Fused), fused)
-    program = Program(outputs, list(updates), {t: np.shape(a) for t, a in feeds.items()}, engine="native")
+    program = Program(outputs, list(updates), {t: np.shape(a) for t, a in feeds.items()}, engine="cuda")
     assert any(isinstance(step.op, Fused) for step in program.steps)
     plan = Plan(program, Device("/gpu:0", fake, "cuda"), Memory(Device("/gpu:0", fake, "cuda")))
     for _ in range(times):
@@ -40,9 +38,9 @@ def run_cuda(monkeypatch, outputs, feeds, updates=(), order=0, times=1):
     return values, fake, program
 
 
-def compare(monkeypatch, outputs, feeds, rtol=RTOL, atol=ATOL, **kwargs):
+def compare(outputs, feeds, rtol=RTOL, atol=ATOL, **kwargs):
     want = run_numpy(outputs, feeds, "numpy")
-    got, fake, program = run_cuda(monkeypatch, outputs, feeds, **kwargs)
+    got, fake, program = run_cuda(outputs, feeds, **kwargs)
     for g, w in zip(got, want, strict=True):
         assert g.shape == w.shape and g.dtype == w.dtype
         if w.dtype.kind == "f":
@@ -214,7 +212,7 @@ ORDERS = pytest.mark.parametrize("order", [0, 1], ids=["forwards", "backwards"])
 
 @ORDERS
 @pytest.mark.parametrize("shape", [(4, 7), (64, 10), (300, 3), (5, 400), (2, 3, 50)])
-def test_rows(monkeypatch, shape, order):
+def test_rows(shape, order):
     (t, u), feeds = fed(normal(*shape) * 4, normal(*shape, seed=1) * 4)
     p = ops.softmax(t)
     outs = [
@@ -223,13 +221,13 @@ def test_rows(monkeypatch, shape, order):
         ops.subtract(t, ops.mean(t, -1, True)), ops.sum(ops.max(u, -1)),
         ops.mean(ops.cast(ops.equal(ops.argmax(t, -1), ops.argmax(u, -1)), "float32")),
     ]  # fmt: skip
-    compare(monkeypatch, outs, feeds, 1e-5, 5e-6, order=order)
+    compare(outs, feeds, 1e-5, 5e-6, order=order)
 
 
-def test_first_extreme_and_nan_win(monkeypatch):
+def test_first_extreme_and_nan_win():
     x = np.array([[1, 3, 3, 2], [np.nan, 5, np.nan, 9], [-np.inf] * 4, [7, 7, 7, 7]], "float32")
     (t,), feeds = fed(x)
-    compare(monkeypatch, [ops.argmax(t, -1), ops.argmin(t, -1), ops.max(t, -1), ops.max(t), ops.max(t, 0)], feeds, 0, 0)
+    compare([ops.argmax(t, -1), ops.argmin(t, -1), ops.max(t, -1), ops.max(t), ops.max(t, 0)], feeds, 0, 0)
 
 
 def views(rng, t):
@@ -242,7 +240,7 @@ def views(rng, t):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_strided_and_broadcast_operands(monkeypatch, seed):
+def test_strided_and_broadcast_operands(seed):
     rng = np.random.default_rng(seed)
     shape = tuple(int(n) for n in rng.choice([1, 2, 3, 5, 8, 33], rng.integers(1, 5)))
     x = rng.standard_normal(shape).astype("float32")
@@ -260,11 +258,11 @@ def test_strided_and_broadcast_operands(monkeypatch, seed):
         ops.max(v, axes or None),
         ops.sum_to(out, small),
     ]
-    compare(monkeypatch, outs, {t: x, u: y}, 1e-5, 1e-5)
+    compare(outs, {t: x, u: y}, 1e-5, 1e-5)
 
 
 @ORDERS
-def test_reductions(monkeypatch, order):
+def test_reductions(order):
     (t, n), feeds = fed(
         normal(40, 6, 5) + 10, np.random.default_rng(1).integers(-(2**30), 2**30, (3, 500)).astype("int32")
     )
@@ -272,10 +270,10 @@ def test_reductions(monkeypatch, order):
         ops.sum(t), ops.sum(t, 0), ops.mean(t, (0, 1)), ops.max(t, (0, 1)), ops.sum(t, 1), ops.mean(t, (1, 2)),
         ops.min(t), ops.sum(n), ops.sum(n, 0), ops.max(n, 0), ops.min(n),
     ]  # fmt: skip
-    compare(monkeypatch, outs, feeds, 1e-6, 1e-6, order=order)
+    compare(outs, feeds, 1e-6, 1e-6, order=order)
 
 
-def test_dropout_and_random_numbers_are_numpys(monkeypatch):
+def test_dropout_and_random_numbers_are_numpys():
     (t,), feeds = fed(np.ones((100, 7), "float32"))
     mask = ops.dropout_mask((100, 7), 0.75, "float32", 5)
     noise = ops.random_uniform((100, 7), -2.0, 3.0, "float32", 6)
@@ -285,13 +283,13 @@ def test_dropout_and_random_numbers_are_numpys(monkeypatch):
     second = run_numpy(outs, feeds, "numpy", times=1)
     for op in (mask.node.op, noise.node.op):
         op.counter.array(np)[:] = 0
-    got, _, _ = run_cuda(monkeypatch, outs, feeds)
+    got, _, _ = run_cuda(outs, feeds)
     for g, w in zip(got, want, strict=True):
         np.testing.assert_allclose(g, w, 1e-6, 1e-6)
     assert not np.array_equal(want[0], second[0])
 
 
-def test_adam_updates_in_place(monkeypatch):
+def test_adam_updates_in_place():
     arrays = [normal(33, 4), normal(17, seed=1)]
     gradients, feeds = fed(normal(33, 4, seed=2), normal(17, seed=3))
     results = []
@@ -308,10 +306,8 @@ def test_adam_updates_in_place(monkeypatch):
             step = ops.divide(ops.multiply(new_m, 0.02), ops.add(ops.sqrt(new_v), 1e-7))
             updates += [(m, new_m), (v, new_v), (p, ops.subtract(p, step))]
             variables += [p, m, v]
-        if engine == "cuda":
-            monkeypatch.setitem(registry._makers, ("native", Fused), fused)
         shapes = {t: a.shape for t, a in feeds.items()}
-        program = Program([], updates, shapes, engine="native" if engine == "cuda" else "numpy")
+        program = Program([], updates, shapes, engine=engine)
         plan = Plan(program, device, Memory(device))
         for _ in range(3):
             plan.run(list(feeds.values()))
@@ -324,10 +320,10 @@ def test_adam_updates_in_place(monkeypatch):
 # --- launches -------------------------------------------------------------------------------------------------------
 
 
-def test_launch_parameters(monkeypatch):
+def test_launch_parameters():
     (t, b), feeds = fed(normal(1000, 3), normal(3, seed=1))
     out = ops.add(t, b)
-    _, fake, program = run_cuda(monkeypatch, [out, ops.sum(out, 0)], feeds)
+    _, fake, program = run_cuda([out, ops.sum(out, 0)], feeds)
     assert [launch.name for launch in fake.launches] == ["fused", "finish"]
     main, finish = fake.launches
     # 3000 elements, a thread each, in blocks of 256; 1000 values to each of 3 sums: a block adds them up

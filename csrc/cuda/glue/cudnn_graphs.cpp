@@ -1,5 +1,5 @@
-// Graphs of cuDNN for convolutions and batch normalisation, of the header-only C++ frontend. Compiling this file
-// takes most of a minute: the frontend is included here and nowhere else.
+// Graphs of cuDNN for convolutions and batch normalisation, of the header-only C++ frontend. Compiling this
+// file takes most of a minute: the frontend is included here and nowhere else.
 //
 // A graph is described and validated without a device; `build` wants one. Tensors are channels-first in the
 // frontend's terms (samples, channels, spatial axes), wherever their elements lie: strides say that.
@@ -27,18 +27,18 @@ const Library& library() {
 
 #define CUDNN(NAME) GPUKERAS_FUNCTION(library(), NAME)
 
-void check(const fe::error_t& error) {
+void check(fe::error_t error) {
     if (error.is_bad()) throw std::runtime_error("cuDNN: " + error.get_message());
 }
 
 // What a graph is made from: one C struct, so that ctypes can fill it.
 struct Description {
-    int kind;           // 0 convolution, 1 its input gradient, 2 its kernel gradient, 3 normalisation, 4 its gradient
-    int type;           // 0 float32, 1 float16, 2 bfloat16
-    int axes;           // spatial
+    int kind;  // 0 convolution, 1 its input gradient, 2 its kernel gradient, 3 normalisation, 4 its gradient
+    int type;  // 0 float32, 1 float16, 2 bfloat16
+    int axes;  // spatial
     int channels_first;
-    int64_t x[5];       // samples, channels, spatial axes
-    int64_t w[5];       // channels out, channels in of a group, spatial axes
+    int64_t x[5];  // samples, channels, spatial axes
+    int64_t w[5];  // channels out, channels in of a group, spatial axes
     int64_t y[5];
     int64_t before[3], after[3], strides[3], dilation[3];
 };
@@ -63,8 +63,10 @@ enum : int64_t { kX, kW, kY, kScale, kBias, kMean, kInverse, kDx, kDscale, kDbia
 class Maker {
   public:
     explicit Maker(const Description& d) : d_(d), graph_(std::make_shared<fe::graph::Graph>()) {
-        const fe::DataType_t types[] = {fe::DataType_t::FLOAT, fe::DataType_t::HALF, fe::DataType_t::BFLOAT16};
-        if (d.type < 0 || d.type > 2 || d.axes < 1 || d.axes > 3) throw std::invalid_argument("cudnn: unknown type or rank");
+        const fe::DataType_t types[] = {fe::DataType_t::FLOAT, fe::DataType_t::HALF,
+                                        fe::DataType_t::BFLOAT16};
+        if (d.type < 0 || d.type > 2 || d.axes < 1 || d.axes > 3)
+            throw std::invalid_argument("cudnn: unknown type or rank");
         type_ = types[d.type];
         graph_->set_io_data_type(type_)
             .set_intermediate_data_type(fe::DataType_t::FLOAT)
@@ -74,15 +76,18 @@ class Maker {
     std::shared_ptr<fe::graph::Graph> make() {
         switch (d_.kind) {
             case 0:
-                output(graph_->conv_fprop(tensor(kX, d_.x), tensor(kW, d_.w), settings<fe::graph::Conv_fprop_attributes>()),
+                output(graph_->conv_fprop(tensor(kX, d_.x), tensor(kW, d_.w),
+                                          settings<fe::graph::Conv_fprop_attributes>()),
                        kY, d_.y);
                 break;
             case 1:
-                output(graph_->conv_dgrad(tensor(kY, d_.y), tensor(kW, d_.w), settings<fe::graph::Conv_dgrad_attributes>()),
+                output(graph_->conv_dgrad(tensor(kY, d_.y), tensor(kW, d_.w),
+                                          settings<fe::graph::Conv_dgrad_attributes>()),
                        kX, d_.x);
                 break;
             case 2:
-                output(graph_->conv_wgrad(tensor(kY, d_.y), tensor(kX, d_.x), settings<fe::graph::Conv_wgrad_attributes>()),
+                output(graph_->conv_wgrad(tensor(kY, d_.y), tensor(kX, d_.x),
+                                          settings<fe::graph::Conv_wgrad_attributes>()),
                        kW, d_.w);
                 break;
             case 3:
@@ -184,7 +189,8 @@ cudnnHandle_t handle(cudaStream_t stream) {
         if (CUDNN(cudnnCreate)(&h) != CUDNN_STATUS_SUCCESS) throw std::runtime_error("cudnnCreate failed");
         return h;
     }();
-    if (CUDNN(cudnnSetStream)(made, stream) != CUDNN_STATUS_SUCCESS) throw std::runtime_error("cudnnSetStream failed");
+    if (CUDNN(cudnnSetStream)(made, stream) != CUDNN_STATUS_SUCCESS)
+        throw std::runtime_error("cudnnSetStream failed");
     return made;
 }
 
@@ -200,7 +206,8 @@ const char* gpukeras_cudnn_validate(const gpukeras::cuda::Description* descripti
 }
 
 // A graph ready to run, by cuDNN's heuristics, and the bytes of work memory it wants.
-const char* gpukeras_cudnn_build(const gpukeras::cuda::Description* description, void** out, int64_t* workspace) {
+const char* gpukeras_cudnn_build(const gpukeras::cuda::Description* description, void** out,
+                                 int64_t* workspace) {
     using namespace gpukeras::cuda;
     return guarded([&] {
         library();
@@ -211,8 +218,8 @@ const char* gpukeras_cudnn_build(const gpukeras::cuda::Description* description,
     });
 }
 
-// pointers: one per tensor in the order of the list above, null for those the graph has not; `epsilon` is a number of
-// the host.
+// pointers: one per tensor in the order of the list above, null for those the graph has not; `epsilon` is a
+// number of the host.
 const char* gpukeras_cudnn_run(void* made, void** pointers, void* workspace, cudaStream_t stream) {
     using namespace gpukeras::cuda;
     return guarded([&] {
@@ -220,10 +227,13 @@ const char* gpukeras_cudnn_run(void* made, void** pointers, void* workspace, cud
         for (int64_t i = 0; i < kTensors; ++i) {
             if (pointers[i] != nullptr) pack[i] = pointers[i];
         }
-        check((*static_cast<std::shared_ptr<fe::graph::Graph>*>(made))->execute(handle(stream), pack, workspace));
+        check((*static_cast<std::shared_ptr<fe::graph::Graph>*>(made))
+                  ->execute(handle(stream), pack, workspace));
     });
 }
 
-void gpukeras_cudnn_destroy(void* made) { delete static_cast<std::shared_ptr<cudnn_frontend::graph::Graph>*>(made); }
+void gpukeras_cudnn_destroy(void* made) {
+    delete static_cast<std::shared_ptr<cudnn_frontend::graph::Graph>*>(made);
+}
 
 }  // extern "C"

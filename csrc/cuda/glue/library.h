@@ -1,5 +1,6 @@
-// NVIDIA's libraries are found when they are first asked for, so that one build serves machines with and without
-// them. Every function of this folder takes raw pointers and a stream, and returns null or what went wrong.
+// NVIDIA's libraries are found when they are first asked for, so that one build serves machines with and
+// without them. Every function of this folder takes raw pointers and a stream, and returns null or what went
+// wrong.
 #pragma once
 
 #include <dlfcn.h>

@@ -27,13 +27,15 @@ extern "C" {
 const char* gpukeras_nccl_create(int devices, const int* which, void** communicators) {
     using namespace gpukeras::cuda;
     return guarded([&] {
-        check(NCCL(ncclCommInitAll)(reinterpret_cast<ncclComm_t*>(communicators), devices, which), "ncclCommInitAll");
+        check(NCCL(ncclCommInitAll)(reinterpret_cast<ncclComm_t*>(communicators), devices, which),
+              "ncclCommInitAll");
     });
 }
 
-// The sum of all devices' buffers in each of them, or their mean. type: 0 float32, 1 float64, 2 float16, 3 bfloat16.
-const char* gpukeras_nccl_all_reduce(int devices, void** communicators, void** buffers, size_t count, int type,
-                                     int mean, cudaStream_t* streams) {
+// The sum of all devices' buffers in each of them, or their mean. type: 0 float32, 1 float64, 2 float16, 3
+// bfloat16.
+const char* gpukeras_nccl_all_reduce(int devices, void** communicators, void** buffers, size_t count,
+                                     int type, int mean, cudaStream_t* streams) {
     using namespace gpukeras::cuda;
     return guarded([&] {
         const ncclDataType_t types[] = {ncclFloat32, ncclFloat64, ncclFloat16, ncclBfloat16};
