@@ -24,13 +24,26 @@ def fuse(steps: list[Step], needed: set[Value], updated: set[Value]) -> list[Ste
         needed: root values read after the last step.
         updated: those of them that only variables want.
     """
-    order = _Schedule([part for step in steps for part in expanded(step)], needed, updated)
+    order = _Schedule(_expanded(steps, needed), needed, updated)
     fused: list[Step] = []
     for slot, step in enumerate([None, *order.anchors]):
         if step is not None:
             fused.append(step)
         fused += _Gathering(order, slot).steps()
     return fused
+
+
+def _expanded(steps: list[Step], needed: set[Value]) -> list[Step]:
+    """The steps, some as several, without those of these that make what nobody reads."""
+    wanted = set(needed)
+    kept: list[Step] = []
+    for step in reversed(steps):
+        for part in reversed(expanded(step)):
+            if part is step or any(v in wanted for v in part.outs):
+                kept.append(part)
+                wanted.update(v.root for v in part.ins)
+    kept.reverse()
+    return kept
 
 
 class _Schedule:
