@@ -18,10 +18,11 @@ import numpy as np
 
 from .. import backend as K
 from . import callbacks
-from .optimizer import DistributedOptimizer, load_model
+from .optimizer import Compression, DistributedOptimizer, load_model
 from .process import current, init, is_initialized, shutdown
 
 __all__ = [
+    "Compression",
     "DistributedOptimizer",
     "allgather",
     "allreduce",

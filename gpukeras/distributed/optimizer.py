@@ -4,8 +4,15 @@ from .. import backend as K
 from .. import optimizers
 from .process import current
 
-# Subclasses made, by the optimizer's class: equal classes for equal optimizers.
+# Subclasses made, by the optimizer's class and the compression: equal classes for equal optimizers.
 _classes = {}
+
+
+class Compression:
+    """How gradients travel: as they are (`none`), or rounded to half precision (`fp16`)."""
+
+    none = None
+    fp16 = "fp16"
 
 
 def DistributedOptimizer(
@@ -26,24 +33,20 @@ def DistributedOptimizer(
         name: accepted, without effect.
         device_dense: accepted, without effect.
         device_sparse: accepted, without effect.
-        compression: None; there is no compression.
+        compression: `Compression.none` or `Compression.fp16`.
         sparse_as_dense: accepted: gradients always are dense.
 
     Returns:
         `Optimizer` with the settings of the one given.
 
     Raises:
-        ValueError: for a compression.
+        ValueError: for another compression.
     """
-    if compression is not None:
-        raise ValueError(
-            f"DistributedOptimizer: gradients are not compressed, so compression={compression!r} is refused"
-        )
     optimizer = optimizers.get(optimizer)
     base = type(optimizer)
     if issubclass(base, _Averaging):
         return optimizer
-    return _distributed(base).from_config(optimizer.get_config())
+    return _distributed(base, compression).from_config(optimizer.get_config())
 
 
 def _average(flat):
@@ -53,23 +56,56 @@ def _average(flat):
     flat /= flat.dtype.type(link.size)
 
 
+def _average_halves(flat):
+    """Averages a flat array over all processes, in place, in half precision."""
+    if flat.dtype.itemsize <= 2:
+        return _average(flat)
+    half = flat.astype("float16")
+    _average(half)
+    flat[:] = half
+
+
+_AVERAGES = {Compression.none: _average, Compression.fp16: _average_halves}
+
+
 class _Averaging:
+    _compression = None
+    _averaged = False
+
     def _derivatives(self, loss, params):
-        grads = super()._derivatives(loss, params)
+        return self._mean(super()._derivatives(loss, params))
+
+    def get_gradients(self, loss, params):
+        self._averaged = False
+        grads = super().get_gradients(loss, params)
+        return grads if self._averaged else self._mean(grads)  # a class with a method of its own
+
+    def get_updates(self, *args, **kwargs):
+        self._averaged = False
+        updates = super().get_updates(*args, **kwargs)
+        if not self._averaged:
+            raise ValueError(
+                f"DistributedOptimizer: the gradients of {type(self).__name__} cannot be averaged, because its "
+                "get_updates does not take them from self.get_gradients(loss, params)"
+            )
+        return updates
+
+    def _mean(self, grads):
+        self._averaged = True
         if current().size == 1:
             return grads
-        known = [g for g in grads if g is not None]
-
-        averages = iter(K.exchange(known, _average))
+        averages = iter(K.exchange([g for g in grads if g is not None], _AVERAGES[self._compression]))
         return [None if g is None else next(averages) for g in grads]
 
 
-def _distributed(base):
-    if base not in _classes:
-        _classes[base] = type(
-            base.__name__, (_Averaging, base), {"__module__": base.__module__, "__doc__": base.__doc__}
-        )
-    return _classes[base]
+def _distributed(base, compression):
+    if compression not in _AVERAGES:
+        raise ValueError(f"compression should be Compression.none or Compression.fp16, got {compression!r}")
+    key = base, compression
+    if key not in _classes:
+        names = {"__module__": base.__module__, "__doc__": base.__doc__, "_compression": compression}
+        _classes[key] = type(base.__name__, (_Averaging, base), names)
+    return _classes[key]
 
 
 def load_model(filepath, custom_optimizers=None, custom_objects=None, compression=None):
@@ -79,21 +115,21 @@ def load_model(filepath, custom_optimizers=None, custom_objects=None, compressio
         filepath: str or path.
         custom_optimizers: list of further `Optimizer` classes that the file may name.
         custom_objects: dict of further names.
-        compression: None; there is no compression.
+        compression: `Compression.none` or `Compression.fp16`.
 
     Returns:
         `Model`.
 
     Raises:
-        ValueError: for a compression.
+        ValueError: for another compression.
     """
     from ..models import load_model as load
 
-    if compression is not None:
-        raise ValueError(f"load_model: gradients are not compressed, so compression={compression!r} is refused")
     known = [c for c in vars(optimizers).values() if isinstance(c, type) and issubclass(c, optimizers.Optimizer)]
     wrapped = {
-        c.__name__: _distributed(c) for c in [*known, *(custom_optimizers or [])] if c is not optimizers.Optimizer
+        c.__name__: _distributed(c, compression)
+        for c in [*known, *(custom_optimizers or [])]
+        if c is not optimizers.Optimizer
     }
     names = {**wrapped, **{name.lower(): c for name, c in wrapped.items()}}
     return load(filepath, custom_objects={**names, **(custom_objects or {})})

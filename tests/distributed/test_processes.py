@@ -219,11 +219,44 @@ def test_the_optimizer_is_saved_under_its_own_name(four, tmp_path):
     for ours, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6)
     for refuse in (
-        lambda: hvd.DistributedOptimizer(SGD(), compression="fp16"),
-        lambda: hvd.load_model("m", compression=1),
+        lambda: hvd.DistributedOptimizer(SGD(), compression="zip"),
+        lambda: hvd.load_model(tmp_path / "m.h5", compression=1),
     ):
-        with pytest.raises(ValueError, match="gradients are not compressed"):
+        with pytest.raises(ValueError, match="compression should be Compression.none or Compression.fp16, got"):
             refuse()
+
+
+def test_half_precision_for_the_way(four):
+    weights = {}
+    x = np.random.rand(5, 3).astype("float32")
+    start = small(SGD()).get_weights()
+    for compression in (hvd.Compression.none, hvd.Compression.fp16):
+        model = small(hvd.DistributedOptimizer(SGD(1.0), compression=compression))
+        model.set_weights(start)
+        model.train_on_batch(x, x[:, :2])
+        weights[compression] = model.get_weights()[0]
+    plain = start[0] - weights[None]
+    np.testing.assert_allclose(start[0] - weights["fp16"], plain.astype("float16"), rtol=1e-3, atol=1e-6)
+    assert (weights["fp16"] != weights[None]).any()
+
+
+def test_optimizers_with_gradients_of_their_own(four, monkeypatch):
+    sums = []
+    monkeypatch.setattr(Four, "sum", lambda self, flat: (sums.append(len(flat)), flat.__imul__(4)))
+
+    class Doubled(SGD):
+        def get_gradients(self, loss, params):
+            return [2 * g for g in K.gradients(loss, params)]
+
+    class Hidden(SGD):
+        def get_updates(self, loss, params):
+            return [K.update_sub(p, g) for p, g in zip(params, K.gradients(loss, params))]
+
+    x = np.random.rand(4, 3)
+    small(hvd.DistributedOptimizer(Doubled())).train_on_batch(x, x[:, :2])
+    assert sums == [8]
+    with pytest.raises(ValueError, match="the gradients of Hidden cannot be averaged, because its get_updates"):
+        small(hvd.DistributedOptimizer(Hidden())).train_on_batch(x, x[:, :2])
 
 
 def rates(callback, optimizer, epochs=3):
