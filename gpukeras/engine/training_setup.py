@@ -85,8 +85,7 @@ class TrainingSetup:
                     self.metrics_tensors.append(value)
                 total = weighted_sum(total, value, self._weight_factors[i])
             for term in self.losses:
-                # A term that a device made of its rows is nothing where it has none.
-                total = term if total is None else K.total([total, term])
+                total = term if total is None else _with_term(total, term)
         if total is None:
             raise ValueError(
                 "The model cannot be compiled because it has no loss to optimize: pass `loss` to compile(), or add a "
@@ -352,3 +351,11 @@ def _check_none_missing(arrays, names, prefix):
     missing = [name for name, array in zip(names, arrays) if array is None]
     if missing:
         raise ValueError(f"Error when checking {prefix}: expected data for {missing}, but got None.")
+
+
+def _with_term(total, term):
+    """A loss and a term of `add_loss` or a penalty: a scalar tensor as a rule, but any number or shape may be."""
+    if all(K.is_tensor(x) and K.int_shape(x) == () for x in (total, term)) and K.dtype(total) == K.dtype(term):
+        # A term that a device made of its rows is nothing where it has none.
+        return K.total([total, term])
+    return total + term

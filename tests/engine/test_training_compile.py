@@ -243,6 +243,17 @@ class TestFunctions:
         model._make_train_function()
         assert len(model.train_function(x + y + w)) == 1
 
+    @pytest.mark.parametrize("term", [2, 2.0, np.float64(2), np.full(1, 2.0)], ids=["int", "float", "NumPy", "array"])
+    def test_terms_of_the_loss_that_are_numbers(self, term):
+        inputs = Input((4,))
+        outputs = Dense(3)(inputs)
+        model = Model(inputs, outputs)
+        model.compile("sgd", "mse")
+        plain = model.test_on_batch(X, Y)
+        model.add_loss([K.sum(outputs) * 0, term, K.constant([1.0])])
+        model.compile("sgd", "mse")
+        assert float(np.squeeze(model.test_on_batch(X, Y))) == pytest.approx(plain + 3, rel=1e-6)
+
     def test_phase_in_the_loss_only(self):
         inputs = Input((4,))
         outputs = Dense(3)(inputs)
