@@ -2,7 +2,6 @@
 
 import csv
 import json
-import time
 import types
 
 import numpy as np
@@ -162,12 +161,18 @@ class TestProtocol:
         assert calls == [1]
 
     def test_slow_hook_warns(self, monkeypatch):
-        monkeypatch.setattr(callbacks.base, "_SLOW_HOOK", 0.001)
-        chain = CallbackList([LambdaCallback(on_batch_end=lambda batch, logs: time.sleep(0.01))], queue_length=2)
+        clock = [1.0]
+
+        def pass_time(seconds):
+            clock[0] += seconds
+
+        monkeypatch.setattr(callbacks.base, "perf_counter", lambda: clock[0])
+        chain = CallbackList([LambdaCallback(on_batch_end=lambda batch, logs: pass_time(0.2))], queue_length=2)
         chain.on_epoch_begin(0)
         with pytest.warns(UserWarning, match="on_batch_end hooks of the callbacks take .* check your callbacks"):
             for batch in range(3):
                 chain.on_batch_begin(batch)
+                pass_time(0.1)
                 chain.on_batch_end(batch)
 
     def test_quick_hook_does_not_warn(self):
