@@ -121,7 +121,8 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Tensor:
 
     The result has the axes of `x` but axes[0], then those of `y` but its first and axes[1], and at least two.
     Two tensors of the same rank above 3, summed over one of their last two axes, are batches of matrices over
-    all the axes before.
+    all the axes before. So are tensors of 3 axes or more and ones with one axis more, where the last of `x` is
+    summed over and the axes before agree: each vector of `x` meets its own matrix of `y`.
 
     Arguments:
         x: tensor with 2 axes or more, the first one the sample.
@@ -163,7 +164,18 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Tensor:
         return ops.squeeze(ops.matmul(ops.expand_dims(x, 1), y, transpose_b=b == 2), 1)
     if m == 3 and n == 2:
         return ops.squeeze(ops.matmul(x, ops.expand_dims(y, 2), transpose_a=a == 1), 2)
+    if _rows_by_matrices(x, y, a, b):
+        return ops.squeeze(ops.matmul(ops.expand_dims(x, m - 1), y, transpose_b=b == n - 1), m - 1)
     return _general_batch_dot(x, y, a, b)
+
+
+def _rows_by_matrices(x: Tensor, y: Tensor, a: int, b: int) -> bool:
+    """Whether each vector of `x` belongs to one matrix of `y`; programs route capsules this way."""
+    assert x.shape is not None and y.shape is not None
+    m, n = len(x.shape), len(y.shape)
+    if m < 3 or n != m + 1 or a != m - 1 or b < n - 2:
+        return False
+    return all(p is None or q is None or p == q for p, q in zip(x.shape[1:-1], y.shape[1 : m - 1], strict=True))
 
 
 def _contracted(x: Tensor, y: Tensor, axes: Any) -> tuple[int, int]:
