@@ -1,8 +1,8 @@
 """The glue to NVIDIA's libraries compiles without warnings, and cuDNN graphs validate: without a device, not run.
 
 Wants headers of the wheels nvidia-cudnn-frontend, nvidia-cudnn-cu13, nvidia-cublas, nvidia-cuda-runtime,
-nvidia-cuda-crt and nvidia-nccl-cu13 (or those for CUDA 12), from this environment or from the folder of installed
-packages that GPUKERAS_CUDA_WHEELS names.
+nvidia-cuda-crt, nvidia-cuda-cccl and nvidia-nccl-cu13 (or those for CUDA 12), from this environment or from the
+folder of installed packages that GPUKERAS_CUDA_WHEELS names.
 """
 
 import ctypes
@@ -18,9 +18,9 @@ import pytest
 GLUE = Path(__file__).parents[2] / "csrc" / "cuda" / "glue"
 COMPILER = shutil.which("g++")
 HEADERS = {
-    "cublaslt": ["cublasLt.h", "cuda_runtime_api.h", "crt/host_defines.h"],
-    "nccl": ["nccl.h", "cuda_runtime.h", "crt/host_config.h"],
-    "cudnn_graphs": ["cudnn_frontend.h", "cudnn.h", "cuda_runtime.h", "crt/host_config.h"],
+    "cublaslt": ["cublasLt.h", "cuda_runtime_api.h", "crt/host_defines.h", "nv/target"],
+    "nccl": ["nccl.h", "cuda_runtime.h", "crt/host_config.h", "nv/target"],
+    "cudnn_graphs": ["cudnn_frontend.h", "cudnn.h", "cuda_runtime.h", "crt/host_config.h", "nv/target"],
 }
 
 
@@ -28,7 +28,11 @@ HEADERS = {
 def folders():
     """Where headers may lie."""
     places = [Path(p) for p in (os.environ.get("GPUKERAS_CUDA_WHEELS"), *sys.path) if p]
-    found = [f for p in places for f in [p / "include", *sorted(p.glob("nvidia/*/include"))]]
+    found = [
+        f
+        for p in places
+        for f in [p / "include", *sorted(p.glob("nvidia/*/include")), *sorted(p.glob("nvidia/*/include/cccl"))]
+    ]
     nvcc = shutil.which("nvcc")
     if nvcc:
         found.append(Path(nvcc).resolve().parents[1] / "include")
@@ -74,6 +78,10 @@ class Description(ctypes.Structure):
 
 @pytest.fixture(scope="module")
 def cudnn(tmp_path_factory):
+    found = [p for f in folders() for p in sorted(f.parent.glob("lib/libcudnn.so.9"))]
+    if not found:
+        pytest.skip("libcudnn.so.9 is not installed (pip install nvidia-cudnn-cu13)")
+    ctypes.CDLL(str(found[0]))  # the glue then finds it by its name
     library = ctypes.CDLL(str(compiled("cudnn_graphs", tmp_path_factory.mktemp("cudnn"))))
     library.gpukeras_cudnn_validate.restype = ctypes.c_char_p
     return library
@@ -110,3 +118,7 @@ def test_a_wrong_graph_does_not(cudnn):
     flat = description(0, (8, 8), (3, 3))
     flat.axes = 0
     assert b"unknown type or rank" in cudnn.gpukeras_cudnn_validate(ctypes.byref(flat))
+    for axis in (1, 2):
+        wrong = description(0, (8, 8), (3, 3))
+        wrong.y[axis] += 1
+        assert b"the result has other sizes" in cudnn.gpukeras_cudnn_validate(ctypes.byref(wrong))

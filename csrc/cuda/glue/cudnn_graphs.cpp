@@ -1,8 +1,9 @@
 // Graphs of cuDNN for convolutions and batch normalisation, of the header-only C++ frontend. Compiling this
 // file takes most of a minute: the frontend is included here and nowhere else.
 //
-// A graph is described and validated without a device; `build` wants one. Tensors are channels-first in the
-// frontend's terms (samples, channels, spatial axes), wherever their elements lie: strides say that.
+// A graph is described and validated with the library and without a device; `build` wants one. Tensors are
+// channels-first in the frontend's terms (samples, channels, spatial axes), wherever their elements lie:
+// strides say that.
 #define NV_CUDNN_FRONTEND_USE_DYNAMIC_LOADING
 #include <cudnn_frontend.h>
 
@@ -76,9 +77,10 @@ class Maker {
     std::shared_ptr<fe::graph::Graph> make() {
         switch (d_.kind) {
             case 0:
-                output(graph_->conv_fprop(tensor(kX, d_.x), tensor(kW, d_.w),
-                                          settings<fe::graph::Conv_fprop_attributes>()),
-                       kY, d_.y);
+                result_ = graph_->conv_fprop(tensor(kX, d_.x), tensor(kW, d_.w),
+                                             settings<fe::graph::Conv_fprop_attributes>());
+                result_->set_output(true).set_uid(kY).set_data_type(type_);
+                result_->set_stride(packed(dims(d_.y), d_.channels_first != 0));
                 break;
             case 1:
                 output(graph_->conv_dgrad(tensor(kY, d_.y), tensor(kW, d_.w),
@@ -100,6 +102,11 @@ class Maker {
                 throw std::invalid_argument("cudnn: unknown kind of graph");
         }
         check(graph_->validate());
+        // The frontend's own idea of the result must be ours.
+        if (result_ != nullptr) {
+            if (result_->get_dim() != dims(d_.y))
+                throw std::invalid_argument("cudnn: the result has other sizes");
+        }
         return graph_;
     }
 
@@ -181,6 +188,7 @@ class Maker {
     const Description d_;
     fe::DataType_t type_ = fe::DataType_t::FLOAT;
     std::shared_ptr<fe::graph::Graph> graph_;
+    Tensor result_;
 };
 
 cudnnHandle_t handle(cudaStream_t stream) {
@@ -199,10 +207,13 @@ cudnnHandle_t handle(cudaStream_t stream) {
 
 extern "C" {
 
-// Whether the frontend accepts a graph; needs neither a device nor libcudnn.
+// Whether the frontend accepts a graph; needs no device.
 const char* gpukeras_cudnn_validate(const gpukeras::cuda::Description* description) {
     using namespace gpukeras::cuda;
-    return guarded([&] { Maker(*description).make(); });
+    return guarded([&] {
+        library();  // the frontend asks for its version
+        Maker(*description).make();
+    });
 }
 
 // A graph ready to run, by cuDNN's heuristics, and the bytes of work memory it wants.

@@ -27,9 +27,9 @@ class Library {
         return handle_;
     }
 
-    // A function of the library; `like` is its declaration in the header.
+    // A function of the library, whose type is that of its declaration in the header.
     template <typename F>
-    F* function(const char* name, F*) const {
+    F* function(const char* name) const {
         void* found = dlsym(handle(), name);
         if (found == nullptr) throw std::runtime_error(std::string("no function ") + name);
         return reinterpret_cast<F*>(found);
@@ -40,7 +40,7 @@ class Library {
     std::string tried_;
 };
 
-#define GPUKERAS_FUNCTION(LIBRARY, NAME) (LIBRARY).function(#NAME, &NAME)
+#define GPUKERAS_FUNCTION(LIBRARY, NAME) (LIBRARY).function<decltype(NAME)>(#NAME)
 
 // Runs `body` and turns an exception into a message that stays until the thread's next call.
 template <typename Body>
