@@ -17,8 +17,8 @@ namespace {
 
 constexpr size_t kBlockElements = 1024, kFewestElements = 256;
 constexpr size_t kFirstLevelCache = 24 << 10;  // bytes of it that blocks may take up
-constexpr size_t kChunkElements = 16384;  // work is handed to threads, and sums are made, in such pieces
-constexpr size_t kMaxChunks = 256;        // per loop with reductions: bounds their partial results
+constexpr size_t kChunkElements = 16384;       // work is handed to threads, and sums are made, in such pieces
+constexpr size_t kMaxChunks = 256;             // per loop with reductions: bounds their partial results
 constexpr size_t kAlignment = 64;
 constexpr size_t kFarElements = 1 << 17;  // from here on arrays are not expected in the second-level cache
 
@@ -85,17 +85,17 @@ std::vector<std::string> opcode_names() {
 // A loop with everything worked out that does not depend on where arrays are.
 struct Program::Layout {
     Loop loop;
-    std::vector<Walk> walks;        // one per operand
-    std::vector<int> buffers;       // per operand: its block in the work space, -1 where it needs none
-    size_t block = 0;               // elements per block, whole rows
-    size_t chunk = 0;               // elements per chunk, whole blocks
+    std::vector<Walk> walks;   // one per operand
+    std::vector<int> buffers;  // per operand: its block in the work space, -1 where it needs none
+    size_t block = 0;          // elements per block, whole rows
+    size_t chunk = 0;          // elements per chunk, whole blocks
     size_t chunks = 0;
     size_t slot_bytes = 0;
     size_t work_bytes = 0;
-    size_t first_operand = 0;       // in the program's list of arrays
-    std::vector<size_t> partials;   // per reduction: where its accumulators start, in words of 8 bytes
-    size_t partial_words = 0;       // of one chunk
-    size_t first_partial = 0;       // in the task's array
+    size_t first_operand = 0;      // in the program's list of arrays
+    std::vector<size_t> partials;  // per reduction: where its accumulators start, in words of 8 bytes
+    size_t partial_words = 0;      // of one chunk
+    size_t first_partial = 0;      // in the task's array
 
     explicit Layout(Loop l) : loop(std::move(l)) {
         check();
@@ -147,7 +147,8 @@ struct Program::Layout {
         size_t unit = block;
         for (const Reduction& r : loop.reductions) {
             // A group stays with one thread.
-            if (r.group > 0) unit = std::lcm(unit == block ? loop.length : unit, r.group * (r.per_row ? loop.length : 1));
+            if (r.group > 0)
+                unit = std::lcm(unit == block ? loop.length : unit, r.group * (r.per_row ? loop.length : 1));
         }
         chunk = std::max(unit, rounded_up(chunk, unit));
         chunks = (loop.count + chunk - 1) / chunk;
@@ -162,12 +163,14 @@ struct Program::Layout {
         const int slots = static_cast<int>(loop.blocks + loop.operands.size());
         const auto is_slot = [&](int s) { return s >= 0 && s < slots; };
         for (const Operand& op : loop.operands) {
-            require(op.item == 1 || op.item == 2 || op.item == 4 || op.item == 8, "elements of 1, 2, 4 or 8 bytes");
+            require(op.item == 1 || op.item == 2 || op.item == 4 || op.item == 8,
+                    "elements of 1, 2, 4 or 8 bytes");
             require(op.shape.size() == op.strides.size() && op.shape.size() <= 16, "a stride per axis");
             if (op.kind == Operand::strided) {
                 size_t n = 1;
                 for (int64_t d : op.shape) n *= static_cast<size_t>(d);
-                require(n == (op.per_row ? loop.count / loop.length : loop.count), "operands of the loop's size");
+                require(n == (op.per_row ? loop.count / loop.length : loop.count),
+                        "operands of the loop's size");
             }
         }
         for (const Instruction& i : loop.instructions) {
@@ -282,8 +285,9 @@ struct Frame {
         }
     }
 
-    // Asks for the share of instruction k in what the next block reads: hardware follows a stream to the end of its
-    // page only, about where that block starts, and all at once would be more than it can have under way.
+    // Asks for the share of instruction k in what the next block reads: hardware follows a stream to the end
+    // of its page only, about where that block starts, and all at once would be more than it can have under
+    // way.
     void prefetch(size_t k, size_t count) const {
         const Loop& loop = layout->loop;
         const size_t n = loop.instructions.size();
@@ -292,7 +296,8 @@ struct Frame {
             if (op.kind != Operand::full || op.output || op.per_row) continue;
             const size_t bytes = count * op.item;
             const char* next = slots[loop.blocks + o] + bytes;
-            for (size_t i = bytes * k / n / 64 * 64; i < bytes * (k + 1) / n; i += 64) __builtin_prefetch(next + i, 0, 2);
+            for (size_t i = bytes * k / n / 64 * 64; i < bytes * (k + 1) / n; i += 64)
+                __builtin_prefetch(next + i, 0, 2);
         }
     }
 
@@ -409,7 +414,8 @@ class FusedTask final : public Task {
         Frame frame;
         char* memory = workspace.reserve(work_bytes_);
         size_t l = static_cast<size_t>(std::upper_bound(first_chunk_.begin(), first_chunk_.end(), begin) -
-                                       first_chunk_.begin()) - 1;
+                                       first_chunk_.begin()) -
+                   1;
         bool entered = false;
         for (size_t c = begin; c < end; ++c) {
             const Layout* layout = &(*layouts_)[l];
@@ -429,7 +435,8 @@ class FusedTask final : public Task {
     }
 
     char* partial(size_t l, size_t chunk) {
-        return reinterpret_cast<char*>(partials_.data() + first_partial_[l] + chunk * (*layouts_)[l].partial_words);
+        return reinterpret_cast<char*>(partials_.data() + first_partial_[l] +
+                                       chunk * (*layouts_)[l].partial_words);
     }
 
     void finish(size_t l) {
@@ -472,7 +479,8 @@ size_t Program::operands() const {
     return layouts_->empty() ? 0 : layouts_->back().first_operand + layouts_->back().loop.operands.size();
 }
 
-std::shared_ptr<Task> Program::bind(const std::vector<char*>& data, const std::vector<uint64_t*>& counters) const {
+std::shared_ptr<Task> Program::bind(const std::vector<char*>& data,
+                                    const std::vector<uint64_t*>& counters) const {
     require(data.size() == operands(), "one array per operand");
     return std::make_shared<FusedTask>(layouts_, data, counters);
 }

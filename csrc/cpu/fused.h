@@ -53,7 +53,7 @@ const Tables& tables_avx2();
 const Tables& tables_avx512();
 
 // Parts of the tables, one source each.
-#define GPUKERAS_FUSED_PARTS(isa)           \
+#define GPUKERAS_FUSED_PARTS(isa)             \
     const Opcode* arithmetic_opcodes_##isa(); \
     const Opcode* function_opcodes_##isa();   \
     const Opcode* row_opcodes_##isa();
@@ -80,10 +80,10 @@ struct Operand {
 
 struct Instruction {
     Function function;
-    bool rows;      // works on whole rows
-    bool per_row;   // its result has one element per row (for `rows`), or all it sees has
-    int out;        // slots: blocks first, then operands
-    int in[3];      // -1: none
+    bool rows;     // works on whole rows
+    bool per_row;  // its result has one element per row (for `rows`), or all it sees has
+    int out;       // slots: blocks first, then operands
+    int in[3];     // -1: none
     std::vector<double> numbers;
     uint64_t seed;
 };
@@ -93,7 +93,7 @@ struct Reduction {
     enum Type { f32, f64, i32, i64 };
     Kind kind;
     Type type;
-    bool mean;      // divide the sum by the number of elements that went into it
+    bool mean;  // divide the sum by the number of elements that went into it
     int slot;
     bool per_row;   // what it reads has one element per row
     size_t period;  // results; element i goes into result i % period
@@ -103,9 +103,9 @@ struct Reduction {
 
 // One loop: everything but the arrays.
 struct Loop {
-    size_t count;   // elements
-    size_t length;  // of a row
-    size_t blocks;  // slots that are blocks
+    size_t count;      // elements
+    size_t length;     // of a row
+    size_t blocks;     // slots that are blocks
     bool wide_blocks;  // some block holds numbers of 8 bytes
     std::vector<Operand> operands;
     std::vector<Instruction> instructions;

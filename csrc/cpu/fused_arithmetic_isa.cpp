@@ -28,8 +28,12 @@ GPUKERAS_HD float with_sign(float x, float y) { return __builtin_copysignf(x, y)
 GPUKERAS_HD double with_sign(double x, double y) { return __builtin_copysign(x, y); }
 GPUKERAS_HD float magnitude_of(float x) { return __builtin_fabsf(x); }
 GPUKERAS_HD double magnitude_of(double x) { return __builtin_fabs(x); }
-GPUKERAS_HD int32_t magnitude_of(int32_t x) { return x < 0 ? static_cast<int32_t>(0u - static_cast<uint32_t>(x)) : x; }
-GPUKERAS_HD int64_t magnitude_of(int64_t x) { return x < 0 ? static_cast<int64_t>(0u - static_cast<uint64_t>(x)) : x; }
+GPUKERAS_HD int32_t magnitude_of(int32_t x) {
+    return x < 0 ? static_cast<int32_t>(0u - static_cast<uint32_t>(x)) : x;
+}
+GPUKERAS_HD int64_t magnitude_of(int64_t x) {
+    return x < 0 ? static_cast<int64_t>(0u - static_cast<uint64_t>(x)) : x;
+}
 
 // Remainder with the sign of the divisor, 0 for integers divided by 0.
 template <typename T>
@@ -95,15 +99,19 @@ GPUKERAS_FUSED2(TanhGrad, return x * (T(1) - y * y);)
 GPUKERAS_FUSED2(EluGrad, return x * (T(1) + (y < 0 ? y : (y != y ? y : T(0))));)
 GPUKERAS_FUSED2(HardSigmoidGrad, return magnitude_of(y) <= T(2.5) ? x * T(0.2) : T(0);)
 
-#define TEST1(NAME, EXPR)                                                  \
-    struct NAME {                                                          \
-        template <typename T>                                              \
-        GPUKERAS_HD_MEMBER bool value(T x) { return EXPR; }                \
+#define TEST1(NAME, EXPR)                    \
+    struct NAME {                            \
+        template <typename T>                \
+        GPUKERAS_HD_MEMBER bool value(T x) { \
+            return EXPR;                     \
+        }                                    \
     };
-#define TEST2(NAME, EXPR)                                                  \
-    struct NAME {                                                          \
-        template <typename T>                                              \
-        GPUKERAS_HD_MEMBER bool value(T x, T y) { return EXPR; }           \
+#define TEST2(NAME, EXPR)                         \
+    struct NAME {                                 \
+        template <typename T>                     \
+        GPUKERAS_HD_MEMBER bool value(T x, T y) { \
+            return EXPR;                          \
+        }                                         \
     };
 TEST2(Equal, x == y)
 TEST2(NotEqual, x != y)
@@ -163,15 +171,20 @@ void cast_to_bool(const Call& c) {
     for (size_t i = 0; i < n; ++i) y[i] = x[i] != 0 ? 1 : 0;
 }
 
-#define FLOATS(NAME, MAP, F) {NAME ":f32", MAP<F, float>}, {NAME ":f64", MAP<F, double>}
-#define INTS(NAME, MAP, F) {NAME ":i32", MAP<F, int32_t>}, {NAME ":i64", MAP<F, int64_t>}
+#define FLOATS(NAME, MAP, F) \
+    {NAME ":f32", MAP<F, float>}, { NAME ":f64", MAP<F, double> }
+#define INTS(NAME, MAP, F) \
+    {NAME ":i32", MAP<F, int32_t>}, { NAME ":i64", MAP<F, int64_t> }
 #define NUMBERS(NAME, MAP, F) FLOATS(NAME, MAP, F), INTS(NAME, MAP, F)
-#define ALL(NAME, MAP, F) NUMBERS(NAME, MAP, F), {NAME ":b8", MAP<F, uint8_t>}
-#define CASTS(FROM, T)                                                                                  \
-    {"cast:" FROM ":f32", cast<T, float>}, {"cast:" FROM ":f64", cast<T, double>},                      \
-        {"cast:" FROM ":i32", cast<T, int32_t>}, {"cast:" FROM ":i64", cast<T, int64_t>},               \
-        {"cast:" FROM ":b8", cast_to_bool<T>}
-#define CHOICES(TYPE, T) {"masked:" TYPE, masked<T>}, {"where:" TYPE, where<T>}
+#define ALL(NAME, MAP, F) \
+    NUMBERS(NAME, MAP, F), { NAME ":b8", MAP<F, uint8_t> }
+#define CASTS(FROM, T)                                                                      \
+    {"cast:" FROM ":f32", cast<T, float>}, {"cast:" FROM ":f64", cast<T, double>},          \
+        {"cast:" FROM ":i32", cast<T, int32_t>}, {"cast:" FROM ":i64", cast<T, int64_t>}, { \
+        "cast:" FROM ":b8", cast_to_bool<T>                                                 \
+    }
+#define CHOICES(TYPE, T) \
+    {"masked:" TYPE, masked<T>}, { "where:" TYPE, where<T> }
 
 const Opcode opcodes[] = {
     NUMBERS("add", map2, Add),

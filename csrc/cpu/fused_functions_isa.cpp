@@ -9,8 +9,8 @@ namespace gpukeras::cpu::fused {
 namespace {
 
 // In float32 our own bodies, which vectorise; in float64 the C library's.
-#define BOTH(NAME, F32, F64)                            \
-    GPUKERAS_HD float NAME(float x) { return F32(x); }  \
+#define BOTH(NAME, F32, F64)                           \
+    GPUKERAS_HD float NAME(float x) { return F32(x); } \
     GPUKERAS_HD double NAME(double x) { return F64(x); }
 BOTH(exp_of, exp_float, __builtin_exp)
 BOTH(expm1_of, expm1_float, __builtin_expm1)
@@ -172,7 +172,8 @@ void random_uniform(const Call& c) {
     }
 }
 
-#define FLOATS(NAME, MAP, F) {NAME ":f32", MAP<F, float>}, {NAME ":f64", MAP<F, double>}
+#define FLOATS(NAME, MAP, F) \
+    {NAME ":f32", MAP<F, float>}, { NAME ":f64", MAP<F, double> }
 
 const Opcode opcodes[] = {
     FLOATS("exp", map1, Exp),

@@ -63,26 +63,26 @@ void test2(const Call& c) {
 }  // namespace
 }  // namespace gpukeras::cpu::fused
 
-#define GPUKERAS_FUSED1(NAME, ...)                         \
-    struct NAME {                                          \
-        template <typename T>                              \
-        GPUKERAS_HD_MEMBER T value(T x, T a, T b) {        \
-            (void)a, (void)b;                              \
-            __VA_ARGS__                                    \
-        }                                                  \
+#define GPUKERAS_FUSED1(NAME, ...)                  \
+    struct NAME {                                   \
+        template <typename T>                       \
+        GPUKERAS_HD_MEMBER T value(T x, T a, T b) { \
+            (void)a, (void)b;                       \
+            __VA_ARGS__                             \
+        }                                           \
     };
-#define GPUKERAS_FUSED2(NAME, ...)                         \
-    struct NAME {                                          \
-        template <typename T>                              \
-        GPUKERAS_HD_MEMBER T value(T x, T y, T a) {        \
-            (void)a;                                       \
-            __VA_ARGS__                                    \
-        }                                                  \
+#define GPUKERAS_FUSED2(NAME, ...)                  \
+    struct NAME {                                   \
+        template <typename T>                       \
+        GPUKERAS_HD_MEMBER T value(T x, T y, T a) { \
+            (void)a;                                \
+            __VA_ARGS__                             \
+        }                                           \
     };
-#define GPUKERAS_FUSED3(NAME, ...)                         \
-    struct NAME {                                          \
-        template <typename T>                              \
-        GPUKERAS_HD_MEMBER T value(T x, T y, T z) {        \
-            __VA_ARGS__                                    \
-        }                                                  \
+#define GPUKERAS_FUSED3(NAME, ...)                  \
+    struct NAME {                                   \
+        template <typename T>                       \
+        GPUKERAS_HD_MEMBER T value(T x, T y, T z) { \
+            __VA_ARGS__                             \
+        }                                           \
     };

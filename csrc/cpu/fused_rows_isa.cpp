@@ -20,7 +20,9 @@ using Carrier = std::conditional_t<std::is_same<T, int32_t>::value, uint32_t,
 
 struct Sum {
     template <typename T>
-    GPUKERAS_HD_MEMBER T first() { return T(0); }
+    GPUKERAS_HD_MEMBER T first() {
+        return T(0);
+    }
     template <typename T>
     GPUKERAS_HD_MEMBER T join(T a, T x) {
         return static_cast<T>(static_cast<Carrier<T>>(a) + static_cast<Carrier<T>>(x));
@@ -31,21 +33,29 @@ struct Sum {
 struct Max {
     template <typename T>
     GPUKERAS_HD_MEMBER T first() {
-        if constexpr (std::is_integral<T>::value) return std::numeric_limits<T>::min();
-        else return -static_cast<T>(__builtin_inf());
+        if constexpr (std::is_integral<T>::value)
+            return std::numeric_limits<T>::min();
+        else
+            return -static_cast<T>(__builtin_inf());
     }
     template <typename T>
-    GPUKERAS_HD_MEMBER T join(T a, T x) { return x > a || x != x ? x : a; }
+    GPUKERAS_HD_MEMBER T join(T a, T x) {
+        return x > a || x != x ? x : a;
+    }
 };
 
 struct Min {
     template <typename T>
     GPUKERAS_HD_MEMBER T first() {
-        if constexpr (std::is_integral<T>::value) return std::numeric_limits<T>::max();
-        else return static_cast<T>(__builtin_inf());
+        if constexpr (std::is_integral<T>::value)
+            return std::numeric_limits<T>::max();
+        else
+            return static_cast<T>(__builtin_inf());
     }
     template <typename T>
-    GPUKERAS_HD_MEMBER T join(T a, T x) { return x < a || x != x ? x : a; }
+    GPUKERAS_HD_MEMBER T join(T a, T x) {
+        return x < a || x != x ? x : a;
+    }
 };
 
 template <typename F, typename T>
@@ -68,11 +78,13 @@ inline T fold(const T* x, size_t n) {
     return part[0];
 }
 
-// A long row's sum is made of sums of stretches, so that rounding errors grow with the logarithm of its length.
+// A long row's sum is made of sums of stretches, so that rounding errors grow with the logarithm of its
+// length.
 template <typename F, typename T>
 inline T fold_row(const T* x, size_t n) {
     constexpr size_t stretch = 2048;
-    if (!std::is_same<F, Sum>::value || !std::is_floating_point<T>::value || n <= stretch) return fold<F, T>(x, n);
+    if (!std::is_same<F, Sum>::value || !std::is_floating_point<T>::value || n <= stretch)
+        return fold<F, T>(x, n);
     double total = 0;
     for (size_t i = 0; i < n; i += stretch) total += fold<F, T>(x + i, n - i < stretch ? n - i : stretch);
     return static_cast<T>(total);
@@ -204,13 +216,18 @@ void softmax_grad(const Call& c) {
     }
 }
 
-#define FLOATS(NAME, ...) {NAME ":f32", __VA_ARGS__<float>}, {NAME ":f64", __VA_ARGS__<double>}
-#define FOLDS(NAME, F)                                                                                     \
-    {NAME ":f32", row_fold<F, float>}, {NAME ":f64", row_fold<F, double>}, {NAME ":i32", row_fold<F, int32_t>}, \
-        {NAME ":i64", row_fold<F, int64_t>}
-#define PLACES(NAME, F)                                                                                       \
-    {NAME ":f32", row_place<F, float>}, {NAME ":f64", row_place<F, double>}, {NAME ":i32", row_place<F, int32_t>}, \
-        {NAME ":i64", row_place<F, int64_t>}
+#define FLOATS(NAME, ...) \
+    {NAME ":f32", __VA_ARGS__<float>}, { NAME ":f64", __VA_ARGS__<double> }
+#define FOLDS(NAME, F)                                                     \
+    {NAME ":f32", row_fold<F, float>}, {NAME ":f64", row_fold<F, double>}, \
+        {NAME ":i32", row_fold<F, int32_t>}, {                             \
+        NAME ":i64", row_fold<F, int64_t>                                  \
+    }
+#define PLACES(NAME, F)                                                      \
+    {NAME ":f32", row_place<F, float>}, {NAME ":f64", row_place<F, double>}, \
+        {NAME ":i32", row_place<F, int32_t>}, {                              \
+        NAME ":i64", row_place<F, int64_t>                                   \
+    }
 
 const Opcode opcodes[] = {
     FOLDS("row_sum", Sum),
@@ -230,7 +247,8 @@ const Opcode opcodes[] = {
     {nullptr, nullptr},
 };
 
-// --- folds into accumulators --------------------------------------------------------------------------------
+// --- folds into accumulators
+// --------------------------------------------------------------------------------
 
 template <typename T>
 using Accumulator = std::conditional_t<std::is_floating_point<T>::value, double, int64_t>;
@@ -252,7 +270,8 @@ void fold_all(const void* x, size_t count, void* acc) {
     *total = join_accumulators<F, A>(*total, static_cast<A>(fold<F, T>(static_cast<const T*>(x), count)));
 }
 
-// `rows` rows of x, which starts at column `offset`, into the accumulators: joined in T first, four at a time.
+// `rows` rows of x, which starts at column `offset`, into the accumulators: joined in T first, four at a
+// time.
 template <typename F, typename T, typename A>
 inline void fold_rows(const T* x, size_t rows, size_t period, size_t width, A* total) {
     size_t r = 0;

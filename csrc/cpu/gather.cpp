@@ -82,7 +82,10 @@ template <typename T>
 class ScatterAdd final : public Task {
   public:
     ScatterAdd(Picks picks, const void* updates, void* out, size_t rows, size_t width)
-        : picks_(std::move(picks)), updates_(static_cast<const T*>(updates)), out_(static_cast<T*>(out)), rows_(rows),
+        : picks_(std::move(picks)),
+          updates_(static_cast<const T*>(updates)),
+          out_(static_cast<T*>(out)),
+          rows_(rows),
           width_(width) {}
 
     void run() override {
@@ -90,7 +93,8 @@ class ScatterAdd final : public Task {
         const size_t work = std::max(slices.size(), rows_) * width_ * sizeof(T);
         const size_t pieces = work < 4 * kGrainBytes ? 1 : 2 * static_cast<size_t>(max_threads());
         const size_t grain = (rows_ + pieces - 1) / pieces;
-        // Each piece owns some rows of the result and goes through all updates: their order is that of the indices.
+        // Each piece owns some rows of the result and goes through all updates: their order is that of the
+        // indices.
         parallel_for(rows_, std::max<size_t>(1, grain), [&](size_t begin, size_t end) {
             std::fill(out_ + begin * width_, out_ + end * width_, T(0));
             for (size_t i = 0; i < slices.size(); ++i) {

@@ -10,12 +10,13 @@
 
 namespace gpukeras::cpu {
 
-// Which slices are meant. With `per_row` = k > 0, each k indices look into a stretch of `size` slices of their own.
+// Which slices are meant. With `per_row` = k > 0, each k indices look into a stretch of `size` slices of
+// their own.
 struct Picks {
     const void* indices = nullptr;
     bool wide = false;  // int64, else int32
     size_t count = 0;
-    size_t size = 0;    // slices an index may name
+    size_t size = 0;  // slices an index may name
     size_t per_row = 0;
     bool wrap = false;  // negative indices count from the end
     // Text of the error for an index out of range, before and after its number.

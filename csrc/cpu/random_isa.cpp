@@ -61,8 +61,8 @@ inline void fill(T* out, size_t count, uint64_t seed, uint64_t stream, uint64_t 
 
 #if defined(__AVX512F__)
 
-// Eight blocks in 64-bit lanes, whose lower halves are the words: the multiplication reads no more than those, so
-// what the upper halves hold does not matter until the end.
+// Eight blocks in 64-bit lanes, whose lower halves are the words: the multiplication reads no more than
+// those, so what the upper halves hold does not matter until the end.
 inline void eight_blocks(uint32_t* out, uint64_t seed, uint64_t stream, uint64_t first_block) {
     const __m512i low = _mm512_set1_epi64(0xffffffff);
     __m512i c0 = _mm512_add_epi64(_mm512_set1_epi64(static_cast<int64_t>(first_block)),
@@ -89,7 +89,8 @@ inline void eight_blocks(uint32_t* out, uint64_t seed, uint64_t stream, uint64_t
 }
 
 void fill_bits(uint32_t* out, size_t count, uint64_t seed, uint64_t stream, uint64_t first_block) {
-    for (; count >= 32; count -= 32, out += 32, first_block += 8) eight_blocks(out, seed, stream, first_block);
+    for (; count >= 32; count -= 32, out += 32, first_block += 8)
+        eight_blocks(out, seed, stream, first_block);
     if (count > 0) {
         uint32_t tail[32];
         eight_blocks(tail, seed, stream, first_block);

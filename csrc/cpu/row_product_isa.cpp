@@ -1,7 +1,6 @@
 // Columns of a row times a matrix, compiled once per instruction set (see isa.h).
-#include "row_product.h"
-
 #include "isa.h"
+#include "row_product.h"
 
 namespace gpukeras::cpu {
 namespace {
@@ -33,7 +32,8 @@ void vectors(const RowProduct& p, size_t first) {
         for (size_t k = from; k < to; ++k, row += p.n) {
             const float x = p.x[k];
 #pragma GCC unroll 16
-            for (size_t j = 0; j < Count; ++j) sum[j] += *reinterpret_cast<const Vector*>(row + j * kLanes) * x;
+            for (size_t j = 0; j < Count; ++j)
+                sum[j] += *reinterpret_cast<const Vector*>(row + j * kLanes) * x;
         }
         for (size_t j = 0; j < Count; ++j) total[j] += sum[j];
     }

@@ -17,8 +17,8 @@ enum class Type { b8, i8, u8, i16, u16, i32, u32, i64, u64, f32, f64, other };
 using Converter = void (*)(const void* from, void* to, size_t count);
 Converter find_converter(Type from, Type to);
 
-// The rows of an array that a plan's input buffer takes a batch from. Rows are whole in memory, `stride` bytes
-// from one to the next.
+// The rows of an array that a plan's input buffer takes a batch from. Rows are whole in memory, `stride`
+// bytes from one to the next.
 struct Source {
     const char* rows;
     ptrdiff_t stride;
@@ -54,8 +54,8 @@ class Steps {
   public:
     // `batch`: samples in a step; `samples`: rows of every array. `commits` run when the outputs are read.
     Steps(size_t batch, size_t samples, std::vector<std::shared_ptr<Task>> tasks,
-          std::vector<std::shared_ptr<Task>> commits, std::vector<Source> sources, std::vector<Scalar> scalars,
-          std::vector<Collected> collected)
+          std::vector<std::shared_ptr<Task>> commits, std::vector<Source> sources,
+          std::vector<Scalar> scalars, std::vector<Collected> collected)
         : batch_(batch),
           samples_(samples),
           tasks_(std::move(tasks)),
@@ -65,7 +65,8 @@ class Steps {
           collected_(std::move(collected)) {}
 
     // Steps over samples [begin, end) in whole batches until `seconds` have passed, one at least; returns the
-    // samples done. `order`: null, or the number of the row that is each sample. `totals`: one number per scalar, to which value * batch is added, or null.
+    // samples done. `order`: null, or the number of the row that is each sample. `totals`: one number per
+    // scalar, to which value * batch is added, or null.
     size_t run(const int64_t* order, size_t begin, size_t end, double* totals, double seconds);
 
     size_t samples() const { return samples_; }

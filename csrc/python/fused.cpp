@@ -18,16 +18,15 @@ namespace {
 using namespace cpu::fused;
 
 // (kind, output, per row, bytes per element, shape, strides)
-using OperandTuple =
-    std::tuple<int, bool, bool, size_t, std::vector<int64_t>, std::vector<int64_t>>;
+using OperandTuple = std::tuple<int, bool, bool, size_t, std::vector<int64_t>, std::vector<int64_t>>;
 // (opcode, works on rows, per row, out, inputs, numbers, seed)
 using InstructionTuple =
     std::tuple<std::string, bool, bool, int, std::vector<int>, std::vector<double>, uint64_t>;
 // (kind, type, mean, slot, per row, period, group, operand)
 using ReductionTuple = std::tuple<int, int, bool, int, bool, size_t, size_t, int>;
 // (elements, row length, blocks, wide blocks, operands, instructions, reductions)
-using LoopTuple = std::tuple<size_t, size_t, size_t, bool, std::vector<OperandTuple>, std::vector<InstructionTuple>,
-                             std::vector<ReductionTuple>>;
+using LoopTuple = std::tuple<size_t, size_t, size_t, bool, std::vector<OperandTuple>,
+                             std::vector<InstructionTuple>, std::vector<ReductionTuple>>;
 
 Instruction instruction(const InstructionTuple& t) {
     const auto& [name, rows, per_row, out, in, numbers, seed] = t;
@@ -47,8 +46,8 @@ Loop loop(const LoopTuple& t) {
     }
     for (const InstructionTuple& i : instructions) made.instructions.push_back(instruction(i));
     for (const auto& [kind, type, mean, slot, per_row, period, group, operand] : reductions) {
-        made.reductions.push_back({static_cast<Reduction::Kind>(kind), static_cast<Reduction::Type>(type), mean, slot,
-                                   per_row, period, group, operand});
+        made.reductions.push_back({static_cast<Reduction::Kind>(kind), static_cast<Reduction::Type>(type),
+                                   mean, slot, per_row, period, group, operand});
     }
     return made;
 }

@@ -49,19 +49,20 @@ cpu::Number number(const py::array& array) {
 void bind_gather(py::module_& m) {
     m.def(
         "gather",
-        [](const py::array& x, const py::array& indices, py::array out, size_t bytes, size_t size, size_t per_row,
-           bool wrap, const std::string& before, const std::string& after) {
+        [](const py::array& x, const py::array& indices, py::array out, size_t bytes, size_t size,
+           size_t per_row, bool wrap, const std::string& before, const std::string& after) {
             require_contiguous(x, "x");
             require_contiguous(out, "out");
             auto task = cpu::gather(picks(indices, size, per_row, wrap, before, after),
-                                    static_cast<const char*>(x.data()), static_cast<char*>(out.mutable_data()), bytes);
+                                    static_cast<const char*>(x.data()),
+                                    static_cast<char*>(out.mutable_data()), bytes);
             return task_over(std::move(task), py::args(py::make_tuple(x, indices, out)));
         },
         "A task that copies slices of x, `bytes` each, to out; `size` of them may be named by an index.");
     m.def(
         "scatter_add",
-        [](const py::array& indices, const py::array& updates, py::array out, size_t rows, size_t width, size_t size,
-           size_t per_row, bool wrap, const std::string& before, const std::string& after) {
+        [](const py::array& indices, const py::array& updates, py::array out, size_t rows, size_t width,
+           size_t size, size_t per_row, bool wrap, const std::string& before, const std::string& after) {
             require_contiguous(updates, "updates");
             require_contiguous(out, "out");
             auto task = cpu::scatter_add(picks(indices, size, per_row, wrap, before, after), updates.data(),

@@ -38,7 +38,8 @@ Type type_of(const py::array& array) {
 
 // Numbers in a row of an array (N, ...), which has to be whole in memory.
 size_t row_length(const py::array& array, const char* what) {
-    if (array.ndim() < 1) throw std::invalid_argument(std::string(what) + ": an array without axes has no rows");
+    if (array.ndim() < 1)
+        throw std::invalid_argument(std::string(what) + ": an array without axes has no rows");
     py::ssize_t length = 1;
     for (py::ssize_t i = array.ndim() - 1; i > 0; --i) {
         if (array.shape(i) > 1 && array.strides(i) != length * array.itemsize()) {
@@ -70,8 +71,8 @@ cpu::Source source(const py::array& array, const py::array& buffer) {
 
 cpu::Scalar scalar(const py::array& array) {
     const Type type = type_of(array);
-    const bool known = type == Type::f32 || type == Type::f64 || type == Type::i32 || type == Type::i64 ||
-                       type == Type::b8;
+    const bool known =
+        type == Type::f32 || type == Type::f64 || type == Type::i32 || type == Type::i64 || type == Type::b8;
     if (array.size() != 1 || !known) throw std::invalid_argument("steps: a total needs one number");
     return {array.data(), type};
 }
@@ -137,8 +138,8 @@ std::shared_ptr<Bound> bind(size_t batch, size_t samples, const py::list& tasks,
                                          std::move(keep)});
 }
 
-size_t run(Bound& self, const std::optional<Order>& order, size_t begin, size_t end, std::optional<Totals> totals,
-           double seconds) {
+size_t run(Bound& self, const std::optional<Order>& order, size_t begin, size_t end,
+           std::optional<Totals> totals, double seconds) {
     if (begin > end || end > (order ? static_cast<size_t>(order->size()) : self.steps.samples())) {
         throw std::invalid_argument("steps: samples out of range");
     }
@@ -160,7 +161,8 @@ void bind_steps(py::module_& m) {
              py::arg("sources"), py::arg("scalars"), py::arg("outputs"))
         .def("run", &run, py::arg("order").none(true).noconvert(), py::arg("begin"), py::arg("end"),
              py::arg("totals").none(true).noconvert(), py::arg("seconds"),
-             "Makes steps over samples [begin, end), or those that `order` names there, until the time is over; "
+             "Makes steps over samples [begin, end), or those that `order` names there, until the time is "
+             "over; "
              "returns the number of samples done.");
     m.def(
         "copy",
@@ -169,9 +171,9 @@ void bind_steps(py::module_& m) {
                 from.size() != to.size()) {
                 throw std::invalid_argument("copy: expected contiguous arrays of one size and type");
             }
-            return task_over(cpu::copy_task(from.data(), const_cast<void*>(to.data()),
-                                            static_cast<size_t>(from.nbytes())),
-                             py::make_tuple(from, to));
+            return task_over(
+                cpu::copy_task(from.data(), const_cast<void*>(to.data()), static_cast<size_t>(from.nbytes())),
+                py::make_tuple(from, to));
         },
         py::arg("from_"), py::arg("to"), "The task that copies a contiguous array.");
 }

@@ -32,7 +32,8 @@ void bind_tasks(py::module_& m) {
                 self.run();
             },
             py::call_guard<py::gil_scoped_release>());
-    m.def("adopt_threads", &cpu::adopt_threads, "Gives the calling thread the number of threads of the extension.");
+    m.def("adopt_threads", &cpu::adopt_threads,
+          "Gives the calling thread the number of threads of the extension.");
     m.def(
         "sequence",
         [](const std::vector<std::shared_ptr<cpu::Task>>& tasks, const py::args& keep) {
@@ -65,15 +66,17 @@ void bind_tasks(py::module_& m) {
         "Mean and variance of each channel of an array (outer, channels, inner), as a task.");
     m.def(
         "row_product",
-        [](const FloatArray& x, const FloatArray& w, const std::optional<FloatArray>& bias, FloatArray out, bool relu) {
+        [](const FloatArray& x, const FloatArray& w, const std::optional<FloatArray>& bias, FloatArray out,
+           bool relu) {
             const size_t k = static_cast<size_t>(x.size()), n = static_cast<size_t>(out.size());
             if (static_cast<size_t>(w.size()) != k * n || n == 0 ||
                 (bias && static_cast<size_t>(bias->size()) != n)) {
                 throw std::invalid_argument("row_product: the arrays' sizes do not fit");
             }
             const float* added = bias ? bias->data() : nullptr;
-            py::object made = task_over(cpu::row_product({k, n, x.data(), w.data(), added, out.mutable_data(), relu}),
-                                        py::make_tuple(x, w, out));
+            py::object made =
+                task_over(cpu::row_product({k, n, x.data(), w.data(), added, out.mutable_data(), relu}),
+                          py::make_tuple(x, w, out));
             if (bias) py::detail::keep_alive_impl(made, *bias);
             return made;
         },

@@ -140,7 +140,8 @@ pow: Binary = binary(
 negative: Unary = unary("negative", "negative", "-x0", lambda g, y, x: negative(g),
                  partial=operator.neg, simplify=_simplify_negative, takes="number")  # fmt: skip
 abs: Unary = unary("abs", "absolute", "fabs(x0)", lambda g, y, x: g * sign(x), partial=operator.abs, takes="number")
-sign: Unary = unary("sign", "sign", "x0 > 0 ? 1 : x0 < 0 ? -1 : x0 == 0 ? 0 : x0", lambda g, y, x: zeros_like(x), takes="number")
+sign: Unary = unary("sign", "sign", "x0 > 0 ? 1 : x0 < 0 ? -1 : x0 == 0 ? 0 : x0",
+             lambda g, y, x: zeros_like(x), takes="number")  # fmt: skip
 square: Unary = unary("square", "square", "x0 * x0", lambda g, y, x: (g * 2) * x, takes="number")
 sqrt: Unary = unary("sqrt", "sqrt", "sqrt(x0)", lambda g, y, x: (g * 0.5) / y, takes="float")
 reciprocal: Unary = unary("reciprocal", "reciprocal", "1 / x0", lambda g, y, x: negative(g * square(y)), takes="float")
