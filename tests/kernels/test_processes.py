@@ -14,7 +14,7 @@ from gpukeras.kernels.native.primitive import extension
 ROOT = Path(__file__).resolve().parents[2]
 
 MODEL = """
-import os, sys, threading
+import os, sys, threading, time
 import numpy as np
 import gpukeras as keras
 from gpukeras.runtime import native
@@ -148,6 +148,7 @@ def test_threads_of_numpy_sleep_while_we_train():
             a @ a
         blas |= set(spent()) - {threading.get_native_id()}
         model.fit(x, y, batch_size=16, epochs=3, verbose=0)
+        time.sleep(0.5)  # after a product of their own they stay awake for some tens of milliseconds
         before = spent()
         model.fit(x, y, batch_size=16, epochs=800, verbose=0)
         after = spent()
