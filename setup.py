@@ -40,7 +40,7 @@ def find_onednn():
     except importlib.metadata.PackageNotFoundError:
         return ""
     header = next((f.locate() for f in files if f.match("include/oneapi/dnnl/dnnl.hpp")), None)
-    library = next((f.locate() for f in libraries if f.match("lib/libdnnl.so.3")), None)
+    library = next((f.locate() for f in libraries if f.name == "libdnnl.so.3"), None)
     if header is None or library is None:
         return ""
     prefix = Path(header).resolve().parents[3]

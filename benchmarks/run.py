@@ -37,6 +37,9 @@ def parse(arguments):
     parser.add_argument("--rounds", type=int, default=3, help="processes per implementation and workload")
     parser.add_argument("--repeats", type=int, default=5, help="timed calls in each process")
     parser.add_argument("--scale", type=float, default=1.0, help="fraction of each workload's steps")
+    parser.add_argument(
+        "--clock", choices=("wall", "processor"), default="wall", help="processor: for machines busy with other work"
+    )
     parser.add_argument("--json", type=Path, default=None, help="where the raw results go")
     parser.add_argument("--list", action="store_true", help="name what there is, and stop")
     options = parser.parse_args(arguments)
@@ -63,7 +66,7 @@ def run_once(impl, workload, options):
     env = {key: value for key, value in os.environ.items() if key not in FOREIGN}
     env.update(IMPLS[impl].env)
     command = [interpreter(impl, options.python), str(HERE / "worker.py"), impl, workload]
-    command += ["--repeats", str(options.repeats), "--scale", str(options.scale)]
+    command += ["--repeats", str(options.repeats), "--scale", str(options.scale), "--clock", options.clock]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     lines = done.stdout.strip().splitlines()
     if done.returncode != 0 or not lines:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 BATCHES = 8  # different ones that predictions are made of
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 
 
 def main():
@@ -19,7 +20,9 @@ def main():
     parser.add_argument("workload")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0, help="fraction of the workload's steps to run")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
     options = parser.parse_args()
+    options.now = CLOCKS[options.clock]
 
     from impls import IMPLS
 
@@ -56,13 +59,13 @@ def engine_of(module):
     return "native" if native.load() is not None else "numpy"
 
 
-def timed_repeats(call, steps, repeats):
-    """Returns the seconds per step of each of `repeats` calls."""
+def timed_repeats(call, steps, options):
+    """Returns the seconds per step of each of `options.repeats` calls."""
     times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
+    for _ in range(options.repeats):
+        start = options.now()
         call()
-        times.append((time.perf_counter() - start) / steps)
+        times.append((options.now() - start) / steps)
     return times
 
 
@@ -104,7 +107,7 @@ def measure_keras(keras, workload, steps, options):
 
     call = fit if workload.kind == "fit" else predict
     call()  # warm-up: fit compiles other things than train_on_batch in some of them
-    result = timings(timed_repeats(call, steps, options.repeats))
+    result = timings(timed_repeats(call, steps, options))
     return {**result, "build_s": build_s, "first_s": first_s, "losses": losses}
 
 
@@ -151,7 +154,7 @@ def measure_torch(torch, workload, steps, options):
     first_s = time.perf_counter() - start
     call = fit if workload.kind == "fit" else predict
     call()
-    result = timings(timed_repeats(call, steps, options.repeats))
+    result = timings(timed_repeats(call, steps, options))
     return {**result, "build_s": build_s, "first_s": first_s, "losses": losses}
 
 
