@@ -29,8 +29,8 @@ def read(folder):
 
 
 def scalars(found, tag):
-    """Steps and values."""
-    return [(e.step, e.value) for e in found.Scalars(tag)]
+    """Steps and values, by step: files written within a second of each other are read in no set order."""
+    return sorted((e.step, e.value) for e in found.Scalars(tag))
 
 
 def classifier(dropout=0.0):

@@ -14,7 +14,6 @@ from gpukeras import backend as K
 from gpukeras.engine.training_batches import Batches
 from gpukeras.runtime import native
 
-rng = np.random.default_rng(61)
 NATIVE = native.load() is not None
 
 
@@ -30,8 +29,8 @@ def perceptron(**options):
 
 def data(samples, dtype="float32"):
     """Samples of `perceptron` and their classes."""
-    x = (rng.random((samples, 5)) * 9).astype(dtype)
-    return x, np.eye(3, dtype="float32")[rng.integers(0, 3, samples)]
+    x = (np.random.rand(samples, 5) * 9).astype(dtype)
+    return x, np.eye(3, dtype="float32")[np.random.randint(0, 3, samples)]
 
 
 class Watcher(keras.callbacks.Callback):

@@ -2,6 +2,8 @@ import pytest
 
 from gpukeras.runtime import native
 
+from .engines import reseed
+
 
 def pytest_collection_modifyitems(items):
     if native.load() is None:
@@ -9,3 +11,9 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if "/tests/kernels/" in str(item.path):
                 item.add_marker(reason)
+
+
+@pytest.fixture(autouse=True)
+def same_numbers():
+    """Every test draws from the same start."""
+    reseed()

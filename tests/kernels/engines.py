@@ -9,6 +9,12 @@ from gpukeras.runtime.device import Device
 from gpukeras.runtime.memory import Memory
 
 rng = np.random.default_rng(20261122)
+_start = rng.bit_generator.state
+
+
+def reseed():
+    """Starts `rng` anew: a test gets the same numbers whichever tests ran before it."""
+    rng.bit_generator.state = _start
 
 
 def placeholder(shape, dtype="float32"):
