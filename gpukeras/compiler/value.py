@@ -136,6 +136,11 @@ class Step:
             specs = [v.spec for v in self.ins]
             self.prepared = self.op.prepare_for(engine, specs, self.out_specs(), self.known)
 
+    @property
+    def captures(self) -> bool:
+        """Whether its calls can be recorded in a CUDA graph."""
+        return self.op.captures if self.kernel is None else self.kernel.captures
+
     def scratch(self) -> Sequence[Spec]:
         """Specs of the work arrays."""
         if self.kernel is not None:

@@ -71,6 +71,9 @@ class Op:
     optional_outputs: ClassVar[bool] = False
     #: Inputs whose buffer output 0 may take over when nothing else needs it (same size and dtype).
     inplace: tuple[int, ...] = ()
+    #: On a GPU the calls of `bind` can be recorded in a CUDA graph.  False where they come back to the host, need
+    #: memory whose size depends on data, or go through cuBLAS or cuRAND by CuPy, which refuses that while recording.
+    captures: bool = True
     #: Leaves out inputs that are void (see `ops.replicas`); the outputs of others are void when an input is.
     takes_voids: ClassVar[bool] = False
     #: Why `grad` gives None for every input, where it does by nature; '' for differentiable operations.

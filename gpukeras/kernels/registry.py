@@ -21,11 +21,13 @@ class Kernel:
         name: what runs, for reports and tests, for example 'onednn:matmul'.
         bind: ties it to arrays, as `Op.bind` does.
         scratch: specs of the work arrays it needs, in place of `Op.scratch`.
+        captures: whether its calls can be recorded in a CUDA graph, as `Op.captures` says of `Op.bind`.
     """
 
     name: str
     bind: Callable[[Binding], Sequence[Thunk]]
     scratch: Sequence[Spec] = ()
+    captures: bool = True
 
 
 #: (operation, input layouts, output layouts) -> kernel. Layouts are arrays without memory: shape, dtype, strides.
