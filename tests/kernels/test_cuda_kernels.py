@@ -11,9 +11,9 @@ from gpukeras.graph.tensor import Placeholder
 from gpukeras.runtime.device import Device
 from gpukeras.runtime.memory import Memory
 from tests.csrc import simulator
+from tests.simulated.cupy import Cupy
 
 from .engines import run as run_numpy
-from .fake_cupy import Cupy
 
 pytestmark = pytest.mark.skipif(simulator.COMPILER is None, reason="no C++ compiler is installed")
 
