@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from types import ModuleType
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from . import native
+
+ALIGNMENT = 64  # bytes: a cache line, and what AVX-512 loads and CUDA vector loads like
 
 
 class Device:
@@ -31,12 +34,23 @@ class Device:
         return f"Device({self.name!r})"
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> Any:
-        """Uninitialised array of `shape` on this device."""
-        return self.xp.empty(shape, dtype)
+        """Uninitialised array of `shape` on this device, at the start of a cache line."""
+        if self.is_gpu:
+            return self.xp.empty(shape, dtype)
+        kind = np.dtype(dtype)
+        nbytes = kind.itemsize * math.prod(shape)
+        raw = np.empty(nbytes + ALIGNMENT, np.uint8)  # NumPy itself stops at 16 bytes
+        first = -raw.ctypes.data % ALIGNMENT
+        return raw[first : first + nbytes].view(kind).reshape(shape)
 
     def asarray(self, value: Any, dtype: str | None = None) -> Any:
         """Copy a host array to this device; its rows lie one after the other, as kernels expect, wherever they lay."""
-        return self.xp.array(value, dtype=dtype, order="C")
+        if self.is_gpu:
+            return self.xp.array(value, dtype=dtype, order="C")
+        value = np.asarray(value)
+        out = self.empty(value.shape, dtype or value.dtype)
+        np.copyto(out, value, casting="unsafe")
+        return out
 
     def to_host(self, array: Any) -> np.ndarray:
         """Copy a device array to a NumPy array."""

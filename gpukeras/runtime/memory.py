@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .device import Device
-
-ALIGNMENT = 64  # bytes: a cache line, and what AVX-512 loads and CUDA vector loads like
+from .device import ALIGNMENT, Device
 
 
 class ArenaPlanner:

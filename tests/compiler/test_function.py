@@ -152,3 +152,11 @@ def test_a_missing_feed_is_named():
     x = Placeholder((None, 3), name="missing")
     with pytest.raises(ValueError, match="missing.*not fed"):
         evaluate(ops.exp(x))
+
+
+@pytest.mark.parametrize("shape", [(784, 512), (3,), ()])
+def test_variables_begin_with_a_cache_line(shape):
+    variable = Variable(np.zeros(shape), name="w")
+    assert variable.data.ctypes.data % 64 == 0 and variable.data.flags.c_contiguous
+    variable.assign_value(np.ones(shape, "int64"))
+    np.testing.assert_array_equal(variable.numpy(), np.ones(shape, "float32"))
