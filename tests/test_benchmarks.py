@@ -92,3 +92,38 @@ def test_table_takes_medians_and_ratios(run):
     lines = run.table({"tiny": {"gpukeras": [result(1), result(9), result(2)], "torch": [result(5)]}}).splitlines()
     assert lines[2].split()[:3] == ["gpukeras", "2.000", "1.00"]
     assert lines[3].split()[:3] == ["torch", "5.000", "2.50"]
+
+
+LINES = """
+import sys
+sys.path.insert(0, "benchmarks")
+from convolutions import WORKLOADS, description, plan_of
+for step in plan_of(WORKLOADS[sys.argv[1]]).program.steps:
+    line = description(step)
+    if line:
+        print(line)
+"""
+
+
+@pytest.mark.parametrize(
+    "workload,lines",
+    [
+        (
+            "mnist_cnn",
+            {
+                "0 128 28 28 1 32 3 3 1 1 1 1 0 0 0 0 1",
+                "0 128 26 26 32 64 3 3 1 1 1 1 0 0 0 0 1",
+                "1 128 26 26 32 64 3 3 1 1 1 1 0 0 0 0 1",
+                "2 128 28 28 1 32 3 3 1 1 1 1 0 0 0 0 1",
+                "2 128 26 26 32 64 3 3 1 1 1 1 0 0 0 0 1",
+            },
+        ),
+        # A sequence is an image of one row.
+        ("conv1d_text", {f"{which} 32 1 400 50 250 1 3 1 1 1 1 0 0 0 0 1" for which in (0, 1, 2)}),
+    ],
+)
+def test_convolutions_of_a_training_step(workload, lines):
+    command = [sys.executable, "-c", LINES, workload]
+    done = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True, check=True)
+    found = done.stdout.split("\n")[:-1]
+    assert len(found) == len(lines) and set(found) == lines
