@@ -17,6 +17,16 @@ __device__ __forceinline__ int thread_index() {
 }
 __device__ __forceinline__ int thread_count() { return static_cast<int>(gridDim.x * blockDim.x); }
 
+// a b + c in one instruction: sums of products keep more digits, and run twice as fast. A CPU is not asked
+// for the same digits.
+__device__ __forceinline__ float multiply_add(float a, float b, float c) {
+#if defined(__CUDA_ARCH__)
+    return __fmaf_rn(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
 // The values of all threads of a block joined, in an order that does not change from run to run. Every thread
 // must get here, and gets the result.
 template <typename T, typename Join>

@@ -21,7 +21,10 @@ nvcc = shutil.which("nvcc")
 needs_nvcc = pytest.mark.skipif(nvcc is None, reason="nvcc is not installed")
 
 #: Other choices a source is compiled with, beside its own.
-CHOICES = {"recurrent.cu": ("-DGPUKERAS_ACTIVATION=Relu", "-DGPUKERAS_GATE=Sigmoid")}
+CHOICES = {
+    "recurrent_steps.cu": ("-DGPUKERAS_ACTIVATION=Relu", "-DGPUKERAS_GATE=Sigmoid"),
+    "recurrent_walk.cu": ("-DGPUKERAS_ACTIVATION=Softplus", "-DGPUKERAS_GATE=Exponential", "-DGPUKERAS_SAMPLES=1"),
+}
 
 
 @cache

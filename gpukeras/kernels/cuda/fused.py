@@ -12,7 +12,7 @@ from ...graph.dtype import as_dtype
 from ...graph.op import Binding, Spec, Thunk
 from ..fused import Fused, Loop
 from ..registry import Kernel, kernel
-from .launch import THREADS, address, compiled
+from .launch import THREADS, Kept, address, compiled
 from .loops import _JOINS, Finish, LoopWriter, wide
 from .source import TYPES, flattened, functions
 from .words import Words
@@ -141,24 +141,7 @@ def fused(op: Fused, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel |
         calls = [partial(module.get_function("fused"), (made.blocks,), (THREADS,), args)]
         if made.finish_blocks:
             calls.append(partial(module.get_function("finish"), (made.finish_blocks,), (THREADS,), args))
-        return [*before, _Kept(calls, arrays), *after]
+        return [*before, Kept(calls, arrays), *after]
 
     scratch = [Spec((size,), as_dtype(_DTYPES[kind])) for kind, size in made.work]
     return Kernel(f"cuda:fused:{sum(len(loop.parts) + len(loop.folds) for loop in op.loops)}", bind, scratch)
-
-
-class _Kept:
-    """Calls, and the arrays whose addresses they were given.
-
-    Arguments:
-        calls: launches.
-        arrays: what they read and write.
-    """
-
-    def __init__(self, calls: Sequence[Thunk], arrays: Any) -> None:
-        self.calls = tuple(calls)
-        self.arrays = arrays
-
-    def __call__(self) -> None:
-        for call in self.calls:
-            call()

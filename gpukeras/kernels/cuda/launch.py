@@ -65,3 +65,20 @@ def blocks_for(count: int) -> int:
 def address(x: Any) -> int:
     """Where an array of CuPy's lies."""
     return int(x.data.ptr)
+
+
+class Kept:
+    """Calls, and the arrays whose addresses they were given.
+
+    Arguments:
+        calls: launches.
+        arrays: what they read and write.
+    """
+
+    def __init__(self, calls: Sequence[Thunk], arrays: Any) -> None:
+        self.calls = tuple(calls)
+        self.arrays = arrays
+
+    def __call__(self) -> None:
+        for call in self.calls:
+            call()

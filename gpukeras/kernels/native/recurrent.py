@@ -18,7 +18,7 @@ from .primitive import extension
 #: Inputs that may have any strides; the others must be contiguous.
 _STRIDED = ("h0", "c0", "dh", "dc", "mask", "dys")
 #: Names of the gradient operations' outputs.
-_GRADIENTS = {"z": "dz", "u": "du", "h0": "dh0", "c0": "dc0", "rbias": "drbias"}
+GRADIENTS = {"z": "dz", "u": "du", "h0": "dh0", "c0": "dc0", "rbias": "drbias"}
 
 
 def _fits(name: str, x: np.ndarray | None) -> bool:
@@ -31,7 +31,8 @@ def _fits(name: str, x: np.ndarray | None) -> bool:
     return name in _STRIDED or x.flags.c_contiguous
 
 
-def _cell(op: Any) -> str:
+def cell_of(op: Any) -> str:
+    """Name of the cell of a recurrent operation or its gradient."""
     if isinstance(op, (LSTMSteps, LSTMStepsGrad)):
         return "lstm"
     if isinstance(op, (SimpleRNNSteps, SimpleRNNStepsGrad)):
@@ -50,7 +51,7 @@ def _kernel(op: Any, ins: dict[str, Any], outs: dict[str, Any], names: dict[str,
     wanted = outs.get("u") is not None
     try:
         recurrence = module.recurrence(
-            _cell(op), op.activation, op.recurrent_activation, steps, samples, units, drops, backward, wanted
+            cell_of(op), op.activation, op.recurrent_activation, steps, samples, units, drops, backward, wanted
         )
     except module.OneDnnError:
         return None
@@ -61,7 +62,7 @@ def _kernel(op: Any, ins: dict[str, Any], outs: dict[str, Any], names: dict[str,
         return [recurrence.bind(b.scratch[0], arrays)]
 
     direction = "backward" if backward else "forward"
-    return Kernel(f"recurrence:{_cell(op)}:{direction}", bind, [Spec((recurrence.scratch_bytes,), as_dtype("uint8"))])
+    return Kernel(f"recurrence:{cell_of(op)}:{direction}", bind, [Spec((recurrence.scratch_bytes,), as_dtype("uint8"))])
 
 
 @kernel("native", LSTMSteps, GRUSteps, SimpleRNNSteps)
@@ -75,4 +76,4 @@ def backward(op: Any, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel 
     """Its gradient, from the last step to the first."""
     named = dict(zip(op.parts, ins, strict=True))
     results = [k for k in op.results if k == "z" or k in named]
-    return _kernel(op, named, dict(zip(results, outs, strict=True)), _GRADIENTS)
+    return _kernel(op, named, dict(zip(results, outs, strict=True)), GRADIENTS)
