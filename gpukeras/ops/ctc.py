@@ -19,6 +19,7 @@ from ..graph.shape import Dim
 from ..graph.tensor import Tensor, apply, as_tensor
 from .elementwise import cast
 from .operands import as_floats
+from .gather import take_thunk
 from .reduction import reduce_thunk, wide
 from .shaping import expand_dims
 
@@ -51,6 +52,8 @@ class CTCLoss(Op):
     Forward and backward variables come out of one loop over time: the backward ones are the forward variables of
     the sequence and the labels read from their ends, which are kept as further rows of the batch.
     """
+
+    precision = "full"
 
     name = "ctc_loss"
     optional_outputs = True
@@ -102,8 +105,7 @@ class CTCLoss(Op):
 
 def _take(xp: Any, source: Any, index: Any, out: Any) -> Thunk:
     """The call that reads `source`, seen as flat, at `index`; the caller keeps the index in range."""
-    flat = source.reshape(-1)
-    return partial(xp.take, flat, index, None, out, "clip") if xp is np else partial(xp.take, flat, index, None, out)
+    return take_thunk(xp, source.reshape(-1), index, None, out)
 
 
 class _Kernel:

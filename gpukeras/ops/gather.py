@@ -77,17 +77,22 @@ def _bounded(b: Binding, indices: Any, out: Any, size: int, wrap: bool, message:
     return thunks
 
 
+def take_thunk(xp: Any, x: Any, index: Any, axis: int | None, out: Any) -> Thunk:
+    """The call out = take(x, index, axis); the indices are in range."""
+    if xp is np:
+        return partial(np.take, x, index, axis, out, "clip")  # other modes go through a copy of `out`
+    return partial(xp.take, x, index, axis, out)
+
+
 def _add_at(b: Binding, out: Any, linear: Any, values: Any) -> Thunk:
     """out[linear] += values for flat arrays, in the order of `linear` on NumPy."""
-    if b.xp is np:
-        return partial(np.add.at, out, linear, values)
-    import cupyx
-
-    return partial(cupyx.scatter_add, out, linear, values)
+    return partial(b.xp.add.at, out, linear, values)
 
 
 class Gather(Op):
     """Slices of input 0 along an axis, chosen by the integers of input 1."""
+
+    widens = False
 
     def __init__(self, axis: int, wrap: bool) -> None:
         self.axis = axis
@@ -136,7 +141,7 @@ class Gather(Op):
         message = "index {index} is out of range for an axis of length {size}"
         check = _bounded(b, b.ins[1], index, x.shape[self.axis], self.wrap, message)
         # mode='clip' writes into `out` without a temporary
-        return [*refresh, *check, partial(b.xp.take, x, index, self.axis, b.outs[0], "clip")]
+        return [*refresh, *check, take_thunk(b.xp, x, index, self.axis, b.outs[0])]
 
 
 def gather(x: Any, indices: Any, axis: int = 0, wrap: bool = False) -> Tensor:
@@ -230,6 +235,7 @@ def scatter_add(indices: Any, updates: Any, shape: Any, wrap: bool = False) -> T
 class TakeAlong(Op):
     """Elements of each row (last axis) of input 0 chosen by the row of input 1."""
 
+    widens = False
     name = "take_along"
 
     def __init__(self, message: str) -> None:
@@ -252,7 +258,7 @@ class TakeAlong(Op):
     def bind(self, b: Binding) -> Sequence[Thunk]:
         x, refresh = contiguous(b, 0)
         linear = _linear_rows(b, b.ins[1], x.shape[-1], self.message)
-        return [*refresh, *linear, partial(b.xp.take, x.reshape(-1), b.scratch[0], None, b.outs[0], "clip")]
+        return [*refresh, *linear, take_thunk(b.xp, x.reshape(-1), b.scratch[0], None, b.outs[0])]
 
 
 class PutAlong(Op):

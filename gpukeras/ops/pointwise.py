@@ -48,6 +48,7 @@ class Row:
             'wide' for its own but at least float32.
         partial: the same on Python ints, for shape arithmetic.
         simplify: (op, lowering, inputs, output shape) -> cheaper Value or None.
+        precision: see `Op.precision`.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Row:
     scratch: tuple[str, ...] = ()
     partial: Callable[..., Any] | None = None
     simplify: Callable[..., Any] | None = None
+    precision: str = ""
 
 
 class Elementwise(Op):
@@ -149,6 +151,7 @@ def define(row: Row) -> type[Elementwise]:
     if inplace is None:
         inplace = (0, 1, 2) if isinstance(row.kernel, str) and not row.gives else ()
     body = {"name": row.name, "row": row, "inplace": inplace, "no_grad": row.no_grad, "__module__": __name__}
+    body["precision"] = row.precision
     title = "".join(part.capitalize() for part in row.name.split("_"))
     REGISTRY[row.name] = cls = type(title, (Elementwise,), body)
     return cls
@@ -190,7 +193,8 @@ def _name(function: Any, name: str, args: str, c: str) -> None:
 
 def number(b: Binding, value: float) -> Any:
     """A number in the output's dtype, in the form ufuncs take up fastest."""
-    return np.asarray(value, b.outs[0].dtype) if b.xp is np else value
+    dtype = b.outs[0].dtype
+    return np.asarray(value, dtype) if b.xp is np else dtype.type(value)
 
 
 @lru_cache(maxsize=32)

@@ -12,6 +12,7 @@ from ..graph.dtype import as_dtype
 from ..graph.op import Binding, Op, Partial, Spec, Thunk
 from ..graph.shape import Dim, broadcast, normalize_axis, prod
 from ..graph.tensor import Tensor, apply, as_tensor
+from ..runtime.device import array_module
 
 if TYPE_CHECKING:
     from ..graph.tensor import Node
@@ -187,9 +188,7 @@ def _resolve_reshape(source: StaticShape, target: Sequence[Dim]) -> StaticShape:
 
 
 def _same_memory(a: Any, b: Any) -> bool:
-    import cupy
-
-    return bool(cupy.may_share_memory(a, b))
+    return bool(array_module(a).may_share_memory(a, b))
 
 
 class Reshape(Moves):
@@ -466,9 +465,7 @@ class BroadcastTo(Moves):
                 0 if m == 1 and n != 1 else s for m, n, s in zip(x.shape, shape[len(shape) - x.ndim :], x.strides)
             )
             return as_strided(x, shape, strides, writeable=False)
-        import cupy
-
-        return cupy.broadcast_to(x, shape)
+        return array_module(x).broadcast_to(x, shape)
 
 
 def broadcast_to(x: Any, shape: Any) -> Tensor:

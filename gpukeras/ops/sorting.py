@@ -12,7 +12,7 @@ from ..graph.dtype import as_dtype
 from ..graph.op import Binding, Op, Partial, Spec, Thunk
 from ..graph.shape import normalize_axis
 from ..graph.tensor import Tensor, apply, as_tensor
-from .gather import PutAlong, _integers, take_along_axis
+from .gather import PutAlong, _integers, take_along_axis, take_thunk
 from .shaping import StaticShape, shape_like, shape_operand, static_or_value
 from .shaping import shape as shape_of
 
@@ -189,7 +189,7 @@ class InTopK(Op):
             partial(xp.logical_and, out, flag, out),  # targets out of range are in no top k
             partial(xp.clip, index, 0, max(classes - 1, 0), index),
             partial(xp.add, index, starts, index),
-            partial(xp.take, x.reshape(-1), index, None, score[:, 0], "clip"),
+            take_thunk(xp, x.reshape(-1), index, None, score[:, 0]),
             partial(xp.greater, x, score, mask),
             partial(xp.sum, mask, 1, None, count),
             partial(xp.less, count, k, flag),

@@ -62,7 +62,7 @@ class Device:
     def copy_in(self, out: Any, value: np.ndarray) -> None:
         """Write a host array into the device array `out`, converting to its dtype."""
         if self.is_gpu:
-            out.set(np.ascontiguousarray(value, dtype=out.dtype))
+            out.set(np.asarray(value, dtype=out.dtype, order="C"))
         else:
             np.copyto(out, value, casting="unsafe")
 
@@ -84,6 +84,17 @@ def cupy_or_reason() -> tuple[ModuleType | None, str]:
     except Exception as e:  # CuPy raises its own error types when driver and toolkit disagree
         return None, f"CuPy {cupy.__version__} finds no usable CUDA driver: {e}"
     return (cupy, "") if count else (None, "no CUDA device is visible")
+
+
+def array_module(array: Any) -> Any:
+    """The module an array belongs to: NumPy, the namespace that the array names, or else CuPy."""
+    if isinstance(array, np.ndarray):
+        return np
+    if hasattr(array, "__array_namespace__"):
+        return array.__array_namespace__()
+    import cupy
+
+    return cupy
 
 
 def default_device() -> Device:

@@ -112,6 +112,9 @@ class Array:
             "Please use `.get()` to construct a NumPy array explicitly."
         )
 
+    def __array_namespace__(self, api_version=None):
+        return self.cupy
+
     def __array_ufunc__(self, ufunc, method, *args, **kwargs):
         raise TypeError(f"np.{ufunc.__name__} was called with an array of the device; use the array's own module")
 
@@ -131,6 +134,14 @@ class Array:
         return self._view(found if isinstance(found, np.ndarray) else self.host[(*keys, ...)])
 
     def __setitem__(self, key, value):
+        keys = key if isinstance(key, tuple) else (key,)
+        if any(isinstance(k, Array) for k in keys):
+            self.cupy.machine.stream().refuse_while_capturing("setting what a mask chooses")
+            self.cupy.check([self, *keys, value])
+            host, values = self.host, value.host if isinstance(value, Array) else value
+            index = tuple(k.host if isinstance(k, Array) else k for k in keys)
+            self.cupy.queue(lambda: host.__setitem__(index, values))
+            return
         self.cupy.copyto(self if key is Ellipsis else self[key], value, "unsafe")
 
     def reshape(self, *shape):
@@ -189,7 +200,7 @@ def _in_place(name):
     return call
 
 
-for _name in "sum max min mean prod any all argmax argmin argsort take cumsum dot".split():
+for _name in "sum max min mean prod any all argmax argmin argsort take cumsum cumprod dot".split():
     setattr(Array, _name, _method(_name))
 for _word, _name in {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide", "floordiv": "floor_divide",

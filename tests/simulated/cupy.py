@@ -39,6 +39,10 @@ NOT_CAPTURED = set("argsort argwhere bincount flatnonzero lexsort nonzero search
 LIBRARY = set("dot einsum inner matmul outer tensordot vdot".split())
 LINALG = set("cholesky det eigh inv norm qr slogdet solve svd".split())
 
+#: Where `out` stands among the arguments.
+OUT = {"take": 3, "cumprod": 3, "cumsum": 3, "sum": 3, "prod": 3, "mean": 3, "clip": 3, "max": 2, "min": 2, "all": 2,
+       "any": 2, "argmax": 3, "argmin": 3, "dot": 2, "matmul": 2, "trace": 5}  # fmt: skip
+
 _numbers = itertools.count()
 _SCALARS = (bool, int, float, complex, np.generic)
 
@@ -102,6 +106,12 @@ class Ufunc:
 
         self.cupy.queue(run)
         return out
+
+    def at(self, a, indices, b=None):
+        """In place, the same element as often as it is named."""
+        self.cupy.check([a, indices, b])
+        target, where, values = a.host, _host(indices), _host(b)
+        self.cupy.queue(lambda: self.numpy.at(target, where, values))
 
 
 class RawModule:
@@ -229,7 +239,11 @@ class Cupy:
 
     def function(self, numpy, args, kwargs=None, refuses=""):
         """Calls a function of NumPy that makes a new array, or fills `out`."""
-        kwargs = dict(kwargs or {})
+        kwargs, place = dict(kwargs or {}), OUT.get(getattr(numpy, "__name__", ""), len(args))
+        if len(args) > place:
+            *args, kwargs["out"] = args
+        if len(args) > place:
+            raise TypeError(f"{numpy.__name__} takes up to {place + 1} positional arguments")
         out = kwargs.pop("out", None)
         self.check([*args, *kwargs.values(), out])
         for a in _flat([*args, *kwargs.values(), out]):
@@ -355,6 +369,8 @@ class Cupy:
         return self.array(np.eye(N, M, k, dtype))
 
     def copyto(self, dst, src, casting="same_kind", where=None):
+        if isinstance(where, Array) and isinstance(dst, Array) and where.dtype != bool:
+            raise TypeError("Cannot interpret where as a mask")
         if not isinstance(dst, Array) or not isinstance(src, (Array, *_SCALARS, np.ndarray)):
             raise TypeError(f"copyto: {type(dst)} from {type(src)}")
         if isinstance(src, np.ndarray):
