@@ -54,7 +54,7 @@ class Function:
             key = next(iter(session_kwargs))
             why = "it configures TensorFlow, which is not used" if key in _TENSORFLOW_ONLY else "it is not known"
             raise ValueError(f"K.function does not take {key!r}: {why}; it takes fetches and feed_dict")
-        self._fed = [i for i, t in enumerate(self.inputs) if isinstance(t, Tensor)]
+        self._fed = tuple(i for i, t in enumerate(self.inputs) if isinstance(t, Tensor))
         self._sparse = any(isinstance(t, SparsePlaceholder) for t in self.inputs)
         for i, t in enumerate(self.inputs):
             if not isinstance(t, (Tensor, int, np.integer)):
@@ -150,8 +150,13 @@ class Function:
             raise TypeError(f"`inputs` should be a list or tuple, got {type(inputs).__name__}")
         if len(inputs) != len(self.inputs):
             return self._short(inputs)
-        given = tuple([i for i in self._fed if inputs[i] is not None])
+        given = self._fed
         values = [inputs[i] for i in given]
+        for value in values:
+            if value is None:
+                given = tuple([i for i in self._fed if inputs[i] is not None])
+                values = [inputs[i] for i in given]
+                break
         for i, value in enumerate(values):
             if type(value) is np.ndarray:
                 if value.dtype.kind not in "fiub":
@@ -163,8 +168,8 @@ class Function:
                     values[i] = densify(value)
             elif isinstance(value, Tensor):
                 self._evaluated(values)
-        values.extend(self.feed_dict.values())
         if self._sparse or self.feed_dict:
+            values.extend(self.feed_dict.values())
             _, values = expand_feeds([self.inputs[i] for i in given] + list(self.feed_dict), values)
         results = self._function(given)(values)
         return results[: len(self.outputs)] if self._extra else results

@@ -154,13 +154,15 @@ class Plan:
         """
         if not self.device.executes:
             return [None] * len(self.program.outputs)
-        for buffer, x in zip(self.feeds, feeds, strict=True):
-            if type(x) is not Rows:
-                self.device.copy_in(buffer, x)
-            elif self.device.is_gpu:
-                self.device.copy_in(buffer, x.read())
-            else:
-                x.copy_to(buffer)
+        if self.device.is_gpu:
+            for buffer, x in zip(self.feeds, feeds, strict=True):
+                self.device.copy_in(buffer, x.read() if type(x) is Rows else x)
+        else:
+            for buffer, x in zip(self.feeds, feeds):
+                if type(x) is Rows:
+                    x.copy_to(buffer)
+                else:
+                    buffer[...] = x
         if self._native:  # nothing that could warn
             for call in self.calls:
                 call()
@@ -175,10 +177,6 @@ class Plan:
 
     def outputs(self) -> list[Any]:
         """Host copies of the outputs of the last run (NumPy scalars for rank 0)."""
-        return [self._read(a) for a in self.outs]
-
-    def _read(self, array: Any) -> Any:
         if self.device.is_gpu:
-            array = array.get()
-            return array if array.ndim else array[()]
-        return np.array(array) if array.ndim else array[()]
+            return [a.get() if a.ndim else a.get()[()] for a in self.outs]
+        return [a.copy() if a.ndim else a[()] for a in self.outs]
