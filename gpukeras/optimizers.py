@@ -9,6 +9,7 @@ import numpy as np
 
 from . import backend as K
 from .legacy import interfaces
+from .mixed_precision import scale_loss
 from .utils.generic_utils import deserialize_keras_object, has_arg, serialize_keras_object
 from .utils.optimizer_configs import foreign_config
 
@@ -44,9 +45,14 @@ class Optimizer:
     Raises:
         TypeError: for any other keyword.
 
+    Attributes:
+        loss_scale: `mixed_precision.LossScale`, or None; `compile` sets it for models with layers in float16.
+
     Subclasses write `get_updates(self, loss, params)`: call `self.get_gradients(loss, params)`, put what must
     be saved into `self.weights`, append the updates to `self.updates` and return that list.
     """
+
+    loss_scale = None
 
     def __init__(self, **kwargs):
         for name in kwargs:
@@ -104,6 +110,8 @@ class Optimizer:
                 f"{names}. Make sure that every op between them has a gradient (K.argmax, K.round and K.eval "
                 "have none)."
             )
+        if self.loss_scale is not None:
+            self.loss_scale.watch(grads)
         clipnorm, clipvalue = getattr(self, "clipnorm", None), getattr(self, "clipvalue", None)
         if clipnorm is not None and clipnorm > 0:
             norm = K.sqrt(sum(K.sum(K.square(g)) for g in grads))
@@ -115,7 +123,21 @@ class Optimizer:
 
     def _derivatives(self, loss, params):
         # Gradients before clipping; what averages them over processes does it here.
-        return K.gradients(loss, params)
+        return (K if self.loss_scale is None else self.loss_scale).gradients(loss, params)
+
+    def guarded(self, updates):
+        """The updates of a step as a training function carries them out.
+
+        Arguments:
+            updates: list of updates, what `get_updates` returned.
+
+        Returns:
+            List of updates; with a loss scale they are left out where a gradient is not finite.
+        """
+        if self.loss_scale is None:
+            return list(updates)
+        self.weights = [*self.weights, *self.loss_scale.weights]
+        return self.loss_scale.guard(updates)
 
     def set_weights(self, weights):
         """Sets the optimizer's state.
@@ -155,7 +177,10 @@ class Optimizer:
         Returns:
             dict.
         """
-        return {name: getattr(self, name) for name in ("clipnorm", "clipvalue") if hasattr(self, name)}
+        config = {name: getattr(self, name) for name in ("clipnorm", "clipvalue") if hasattr(self, name)}
+        if self.loss_scale is not None and not self.loss_scale.is_default:
+            config["loss_scale"] = self.loss_scale.get_config()
+        return config
 
     @classmethod
     def from_config(cls, config):
@@ -167,6 +192,10 @@ class Optimizer:
         Returns:
             A new optimizer.
         """
+        if isinstance(config.get("loss_scale"), dict):
+            config = dict(config)
+            scale = config.pop("loss_scale")
+            return scale_loss(cls.from_config(config), **scale)
         if has_arg(cls.__init__, "learning_rate"):  # a user's class with that name for its rate
             return cls(**config)
         return cls(**foreign_config(cls.__name__, config))

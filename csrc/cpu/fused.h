@@ -1,6 +1,6 @@
 // Fused elementwise programs: a list of instructions run over blocks of elements that stay in the first-level
-// cache. Every value has one of five types, and lies in a block as it lies in memory, so that an instruction
-// reads and writes arrays and blocks alike.
+// cache. Every value has one of seven types, two of which are only converted, and lies in a block as it lies
+// in memory, so that an instruction reads and writes arrays and blocks alike.
 //
 // The elements of a loop are rows of one length. A value has an element per element, or one per row; without
 // instructions that look at rows, the length is one.

@@ -1,6 +1,7 @@
 // Arithmetic, comparisons, choices and conversions of fused programs, compiled once per instruction set.
 #include <type_traits>
 
+#include "../kernels/halves.h"
 #include "fused_maps.h"
 #include "isa.h"
 
@@ -171,6 +172,31 @@ void cast_to_bool(const Call& c) {
     for (size_t i = 0; i < n; ++i) y[i] = x[i] != 0 ? 1 : 0;
 }
 
+template <typename From>
+void cast_from_16_bits(const Call& c) {
+    float* y = static_cast<float*>(c.out);
+    const From* x = static_cast<const From*>(c.in[0]);
+    const size_t n = c.count;
+#pragma GCC ivdep
+    for (size_t i = 0; i < n; ++i) y[i] = widened(x[i]);
+}
+
+void cast_to_half(const Call& c) {
+    Half* y = static_cast<Half*>(c.out);
+    const float* x = static_cast<const float*>(c.in[0]);
+    const size_t n = c.count;
+#pragma GCC ivdep
+    for (size_t i = 0; i < n; ++i) y[i] = to_half(x[i]);
+}
+
+void cast_to_bfloat(const Call& c) {
+    Bfloat* y = static_cast<Bfloat*>(c.out);
+    const float* x = static_cast<const float*>(c.in[0]);
+    const size_t n = c.count;
+#pragma GCC ivdep
+    for (size_t i = 0; i < n; ++i) y[i] = to_bfloat(x[i]);
+}
+
 #define FLOATS(NAME, MAP, F) \
     {NAME ":f32", MAP<F, float>}, { NAME ":f64", MAP<F, double> }
 #define INTS(NAME, MAP, F) \
@@ -238,6 +264,12 @@ const Opcode opcodes[] = {
     CASTS("i32", int32_t),
     CASTS("i64", int64_t),
     CASTS("b8", uint8_t),
+    {"copy:f16", map1<Copy, uint16_t>},
+    {"copy:bf16", map1<Copy, uint16_t>},
+    {"cast:f16:f32", cast_from_16_bits<Half>},
+    {"cast:bf16:f32", cast_from_16_bits<Bfloat>},
+    {"cast:f32:f16", cast_to_half},
+    {"cast:f32:bf16", cast_to_bfloat},
     {nullptr, nullptr},
 };
 

@@ -237,6 +237,7 @@ const Opcode opcodes[] = {
     PLACES("row_argmax", Max),
     PLACES("row_argmin", Min),
     {"spread:b8", spread<uint8_t>},
+    {"spread:f16", spread<uint16_t>},
     {"spread:i32", spread<uint32_t>},
     {"spread:f32", spread<uint32_t>},
     {"spread:i64", spread<uint64_t>},

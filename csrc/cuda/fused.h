@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../kernels/arithmetic.h"
+#include "../kernels/halves.h"
 #include "../kernels/losses.h"
 #include "../kernels/random.h"
 #include "device.h"

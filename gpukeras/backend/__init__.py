@@ -18,6 +18,7 @@ from .losses import *
 from .math import *
 from .nn import *
 from .pooling import *
+from .precision import *
 from .random import *
 from .recurrence import *
 from .replicas import *

@@ -18,7 +18,10 @@ from ..ops.shaping import Reshape
 from ..ops.softmax import LogSoftmax, Moments, Softmax, SoftmaxGrad
 from .value import Step, Value
 
-TYPES = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "bool": "b8"}
+TYPES = {
+    "float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "bool": "b8", "float16": "f16",
+    "bfloat16": "bf16",
+}  # fmt: skip
 LONGEST_ROW = 1 << 14  # elements; a block holds whole rows and should stay in the second-level cache
 SMALL = 1 << 14  # elements of an array whose whereabouts do not matter
 
@@ -179,7 +182,7 @@ def _map(step: Step) -> Piece | None:
 def _fold(step: Step) -> Piece | None:
     op, x, out = step.op, step.ins[0], step.outs[0]
     type_ = TYPES.get(x.dtype, "")
-    if type_ in ("", "b8") or x.dtype != out.dtype:
+    if type_ in ("", "b8", "f16", "bf16") or x.dtype != out.dtype:
         return None
     if isinstance(op, SumTo):
         axes = op._axes(x.shape, out.shape)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.dtype import DType, as_dtype
+from ..graph.dtype import LOW, DType, as_dtype
 from ..graph.op import Binding, Op, Spec
 from ..graph.shape import prod
 from ..graph.tensor import Constant, Node, Placeholder, Tensor, Variable
@@ -15,6 +15,7 @@ from ..ops.array import BroadcastTo
 from ..ops.control import Cond
 from ..ops.elementwise import Cast
 from .value import Step, Value
+from .widening import FLOAT32, wide_op
 
 FOLD_LIMIT = 1 << 16  # elements; larger constants are computed by the plan, not stored beside it
 
@@ -256,6 +257,13 @@ class Lowering:
 
 def run_op(op: Op, xp: Any, arrays: list[Any], specs: Sequence[Spec], known: Sequence[Any], where: str) -> list[Any]:
     """Run one operation on arrays outside any plan; returns new arrays of the given specs."""
+    wide = wide_op(op) if any(a.dtype.name in LOW for a in arrays) or any(s.dtype in LOW for s in specs) else None
+    if wide is not None and not isinstance(op, Cast):
+        arrays = [a.astype("float32") if a.dtype.name in LOW else a for a in arrays]
+        wanted, specs = specs, [Spec(s.shape, FLOAT32 if s.dtype in LOW else s.dtype) for s in specs]
+        outs = run_op(wide, xp, arrays, specs, known, where)
+        with np.errstate(all="ignore"):
+            return [a.astype(s.dtype, copy=False) for a, s in zip(outs, wanted, strict=True)]
     outs = [xp.empty(s.shape, s.dtype) for s in specs]
     in_specs = [Spec(a.shape, as_dtype(a.dtype)) for a in arrays]
     prepared = op.prepare_known(in_specs, specs, known)

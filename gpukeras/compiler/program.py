@@ -21,6 +21,7 @@ from .fusion import fuse
 from .lowering import Lowering
 from .partition import partition, read_outside
 from .value import Step, Value
+from .widening import widen
 
 FOREVER = 1 << 60
 
@@ -76,6 +77,16 @@ class Program:
         self.scratch: list[list[tuple[int, Spec]]] = []
         self.arena_bytes = self._plan_memory()
 
+    @property
+    def captures(self) -> bool:
+        """Whether all steps can be recorded in a CUDA graph."""
+        return all(step.captures for step in self.steps)
+
+    @property
+    def captures(self) -> bool:
+        """Whether all steps can be recorded in a CUDA graph."""
+        return all(step.captures for step in self.steps)
+
     @staticmethod
     def _there(lowering: Lowering, value: Value) -> Value:
         """An output; one that follows from rows that are not there has no rows, or is not a number."""
@@ -116,6 +127,7 @@ class Program:
             for step in steps:
                 step.lane = lane
             live += steps
+        needed.update(v.root for step in live for v in step.ins)  # what joining and widening put between
         for step in live:
             for i, v in enumerate(step.outs):
                 if v not in needed and step.op.optional_outputs:
@@ -125,7 +137,7 @@ class Program:
 
     def _joined(self, steps: list[Step], kept: set[Value], updated: set[Value]) -> list[Step]:
         """The steps of a segment, fewer."""
-        steps = join_epilogues(steps, kept, self.engine)
+        steps = widen(join_epilogues(steps, kept, self.engine), kept, self.engine)
         if self.engine in ("native", "cuda") and opcodes():
             return fuse(steps, kept, updated)
         return group_elementwise(steps, kept)

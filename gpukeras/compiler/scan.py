@@ -71,6 +71,7 @@ class Scan(Op):
     (T, ...); the states before each step (T, ...).  Outputs nobody reads are not kept.
     """
 
+    widens = False
     optional_outputs = True
 
     def __init__(self, body: Body, reverse: bool = False) -> None:

@@ -4,6 +4,7 @@ import functools
 import re
 
 from .. import backend as K
+from .. import mixed_precision
 from ..utils.generic_utils import is_all_none, to_list, unpack_singleton
 from .calls import takes_argument
 from .input_spec import InputSpec, check_are_tensors, check_compatibility
@@ -35,7 +36,8 @@ class Layer(LayerState, NodeAccess):
         input_shape: tuple without the batch axis, for the first layer of a Sequential.
         batch_input_shape: tuple with the batch axis.
         batch_size: int, goes before `input_shape`.
-        dtype: str, dtype of the input that is made from those shapes.
+        dtype: str, dtype of the input that is made from those shapes. Without one of them: 'float32' keeps the layer
+            out of mixed precision, 'mixed_float16' and 'mixed_bfloat16' put it there.
         name: str, unique within a model; `<class>_<number>` by default.
         trainable: bool, whether training changes the weights.
         weights: list of arrays, set once the layer is built.
@@ -66,7 +68,10 @@ class Layer(LayerState, NodeAccess):
             self.batch_input_shape = tuple(kwargs["batch_input_shape"])
         elif kwargs.get("input_shape") is not None:
             self.batch_input_shape = (kwargs.get("batch_size"), *_as_shape(kwargs["input_shape"], self.name))
-        self.dtype = dtype_name(kwargs.get("dtype") or kwargs.get("input_dtype"))
+        self._policy, self._policy_is_own, dtype = mixed_precision.layer_policy(
+            kwargs.get("dtype") or kwargs.get("input_dtype"), hasattr(self, "batch_input_shape")
+        )
+        self.dtype = dtype_name(dtype)
         self._initial_weights = kwargs.get("weights")
 
     @property
@@ -144,6 +149,8 @@ class Layer(LayerState, NodeAccess):
         if hasattr(self, "batch_input_shape"):
             config["batch_input_shape"] = self.batch_input_shape
             config["dtype"] = self.dtype
+        elif self.__dict__.get("_policy_is_own"):
+            config["dtype"] = self.dtype if self._policy == "float32" else self._policy
         return config
 
     @classmethod
@@ -201,7 +208,7 @@ class Layer(LayerState, NodeAccess):
             arguments = kwargs
             if not is_all_none(masks) and "mask" not in kwargs and takes_argument(self.call, "mask"):
                 kwargs = dict(kwargs, mask=mask)
-            outputs = self.call(inputs, **kwargs)
+            outputs = mixed_precision.call(self, inputs, kwargs)
             output_mask = self.compute_mask(inputs, mask)
             outputs = _as_new_tensors(outputs, tensors)
             shapes = [shape_of(x) for x in tensors]
@@ -239,7 +246,7 @@ class Layer(LayerState, NodeAccess):
         regularizer = getattr(self, "activity_regularizer", None)
         if regularizer is not None:
             with K.name_scope("activity_regularizer"):
-                self.add_loss([regularizer(x) for x in to_list(outputs)], inputs=inputs)
+                self.add_loss([regularizer(mixed_precision.in_full(x)) for x in to_list(outputs)], inputs=inputs)
 
     def _add_inbound_node(
         self,
@@ -265,6 +272,7 @@ class Layer(LayerState, NodeAccess):
         input_tensors = to_list(input_tensors)
         output_tensors = to_list(output_tensors, allow_tuple=True)
         output_shapes = list_of_shapes(output_shapes, len(output_tensors))
+        mixed_precision.mark(self, output_tensors)
         layers, node_indices, tensor_indices = history_of(input_tensors)
         uses_phase = getattr(self, "uses_learning_phase", False) or any(
             getattr(x, "_uses_learning_phase", False) for x in input_tensors

@@ -233,4 +233,5 @@ def _initial_values(initializer, shape, dtype):
 def _inputs_key(inputs):
     if inputs is None or (isinstance(inputs, list) and not inputs):
         return None
-    return object_list_uid(inputs)
+    # A layer of mixed precision computes with its inputs in 16 bits, and knows the originals only.
+    return object_list_uid([getattr(x, "_cast_of", x) for x in to_list(inputs, allow_tuple=True)])

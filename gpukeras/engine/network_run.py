@@ -1,6 +1,7 @@
 """Applying the layers of a network again, to new tensors, shapes or masks."""
 
 from .. import backend as K
+from .. import mixed_precision
 from ..utils.generic_utils import to_list, unpack_singleton
 from .calls import takes_argument
 from .node import as_shape_tuple, list_of_shapes, map_tensors
@@ -74,7 +75,8 @@ def _call(network, node, tensors, masks, values):
     if "mask" not in kwargs and takes_argument(layer.call, "mask"):
         kwargs["mask"] = mask
     try:
-        outputs = to_list(layer.call(inputs, **kwargs), allow_tuple=True)
+        outputs = to_list(mixed_precision.call(layer, inputs, kwargs), allow_tuple=True)
+        mixed_precision.mark(layer, outputs)
         output_mask = layer.compute_mask(inputs, mask)
     except (TypeError, ValueError) as error:
         error.add_note(f"while applying layer '{layer.name}' of model '{network.name}' to {inputs}")

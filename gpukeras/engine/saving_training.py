@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 
+from .. import backend as K
 from ..utils.generic_utils import get_custom_objects
 from .saving_config import accepted_keywords
 
@@ -67,6 +68,8 @@ _SLOTS = {
     "Adamax": (("m",), ("v", "u")),
     "Nadam": (("m", "momentum"), ("v", "velocity")),
 }
+#: Names of what a loss scale keeps, in their order; it follows the optimizer's own state.
+_LOSS_SCALE = ("loss_scale", "good_steps")
 
 
 def normalize_training_config(config, output_names, custom_objects=None):
@@ -264,8 +267,30 @@ def arrange_optimizer_weights(optimizer, names, values, parameters=None):
     Returns:
         List of arrays, as many and of the shapes that the optimizer has, or None when they do not fit.
     """
+    scale = getattr(getattr(optimizer, "loss_scale", None), "weights", [])
+    own = dict(zip(_LOSS_SCALE, scale))
+    kept = []
+    for name, value in zip(names, values, strict=True):
+        word = _loss_scale_word(name)
+        if word is None:
+            kept.append((name, value))
+        elif word in own:
+            own[word] = np.asarray(value)
+    variables = optimizer.weights[: len(optimizer.weights) - len(scale)]
+    arranged = _arrange(optimizer, variables, [n for n, _ in kept], [v for _, v in kept], parameters)
+    if arranged is None:
+        return None
+    return arranged + [v if isinstance(v, np.ndarray) else K.get_value(v) for v in own.values()]
+
+
+def _loss_scale_word(name):
+    last = name.split(":")[0].split("/")[-1]
+    return next((word for word in _LOSS_SCALE if last.startswith(word)), None)
+
+
+def _arrange(optimizer, variables, names, values, parameters):
     kind = optimizer.__class__.__name__
-    shapes = [tuple(w.shape) for w in optimizer.weights]
+    shapes = [tuple(w.shape) for w in variables]
     slots = [_split_name(n) for n in names]
     if kind in _SLOTS:
         # Nadam's schedule, which later versions keep, follows from the step count.
@@ -287,7 +312,7 @@ def arrange_optimizer_weights(optimizer, names, values, parameters=None):
         groups.setdefault(slot, []).append(value)
     order = [next((groups[a] for a in aliases if a in groups), []) for aliases in _SLOTS[kind]]
     found = [v for group in order for v in group]
-    if optimizer.weights and optimizer.weights[0] is getattr(optimizer, "iterations", None):
+    if variables and variables[0] is getattr(optimizer, "iterations", None):
         found = [np.asarray(v) for v in groups.get("iterations", [])[:1]] + found
     found = _fill(kind, found, shapes)
     return found if [tuple(np.shape(v)) for v in found] == shapes else None

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from .. import backend as K
-from .. import optimizers
+from .. import mixed_precision, optimizers
 from ..legacy import interfaces
 from ..utils.generic_utils import slice_arrays, to_list, unpack_singleton
 from . import training_arrays, training_generator
@@ -97,6 +97,8 @@ class Model(TrainingSetup, Network):
             # The rest waits for the first data, which tells the shapes.
             self._is_compiled = False
             return
+        if self.optimizer.loss_scale is None and mixed_precision.wants_loss_scale([self]):
+            self.optimizer.loss_scale = mixed_precision.LossScale()
         self.loss_functions = loss_per_output(loss, self.output_names)
         self._weight_factors = loss_weight_per_output(loss_weights, self.output_names)
         masks = to_list(self.compute_mask(self.inputs, None), allow_tuple=True)
@@ -500,7 +502,7 @@ def _has_tensors(data):
 
 def _evaluated(data):
     """Data with its symbolic tensors replaced by their values, computed together."""
-    if not _has_tensors(data):
+    if type(data) is np.ndarray or not _has_tensors(data):
         return data
     keys = list(data) if isinstance(data, dict) else range(len(data)) if isinstance(data, (list, tuple)) else None
     if keys is None:

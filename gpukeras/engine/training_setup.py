@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from .. import backend as K
+from ..mixed_precision import in_full
 from ..utils.generic_utils import to_list
 from .training_compile import (
     Metric,
@@ -23,6 +24,7 @@ from .training_utils import (
     standardize_class_weights,
     standardize_input_data,
     standardize_sample_weights,
+    standardize_single_array,
     standardize_weights,
     weighted_masked_objective,
 )
@@ -33,10 +35,15 @@ _NOT_COMPILED = "You must compile a model before training/testing. Use `model.co
 class TrainingSetup:
     """The part of `Model` between `compile` and the loops."""
 
+    # Form (shapes and types) of the last batch of plain arrays that passed all checks, and its weights of one.
+    _last_form = None
+    _last_weights = None
+
     # -- the graph of the training -----------------------------------------------------------------
 
     def _set_targets(self, target_tensors):
         given = given_targets(target_tensors, self.output_names)
+        self._last_form = None
         self.targets = []
         self._feed_targets = []
         self._feed_outputs = []
@@ -49,7 +56,7 @@ class TrainingSetup:
                 self.targets.append(None)
                 self._unfed.add(i)
                 continue
-            target = make_target(name, output) if given[i] is None else given[i]
+            target = make_target(name, in_full(output)) if given[i] is None else given[i]
             self.targets.append(target)
             if not K.is_placeholder(target):
                 self._unfed.add(i)
@@ -78,7 +85,7 @@ class TrainingSetup:
                     continue
                 with K.name_scope(self.output_names[i] + "_loss"):
                     value = weighted_masked_objective(loss_fn)(
-                        self.targets[i], self.outputs[i], self.sample_weights[i], self._output_masks[i]
+                        self.targets[i], in_full(self.outputs[i]), self.sample_weights[i], self._output_masks[i]
                     )
                 if len(self.outputs) > 1:
                     self.metrics_names.append(self.output_names[i] + "_loss")
@@ -113,7 +120,7 @@ class TrainingSetup:
             name = f"{base}_{count}"
             count += 1
         with K.name_scope(metric.name):
-            value = metric.objective(self.targets[i], self.outputs[i], weights, self._output_masks[i])
+            value = metric.objective(self.targets[i], in_full(self.outputs[i]), weights, self._output_masks[i])
         self.metrics_names.append(name)
         self.metrics_tensors.append(value)
         if metric.stateful:
@@ -166,7 +173,7 @@ class TrainingSetup:
         self.train_function = K.function(
             inputs,
             outputs,
-            updates=list(self.updates) + list(steps) + self.metrics_updates,
+            updates=list(self.updates) + self.optimizer.guarded(steps) + self.metrics_updates,
             name="train_function",
             **self._function_kwargs,
         )
@@ -196,7 +203,7 @@ class TrainingSetup:
         phase = self._phase_inputs()
         self.predict_function = K.function(
             self._feed_inputs + phase,
-            self.outputs,
+            [in_full(x) for x in self.outputs],
             updates=list(self.state_updates),
             name="predict_function",
             **getattr(self, "_function_kwargs", {}),
@@ -323,6 +330,10 @@ class TrainingSetup:
 
     def _training_data(self, x, y, sample_weight=None, class_weight=None, batch_size=None, what="training"):
         """`_standardize_user_data` for a step that needs targets, and samples."""
+        plain = sample_weight is None and class_weight is None and not batch_size
+        form = _form(x, y) if plain else None
+        if form is not None and form == self._last_form:
+            return self._like_the_last(x, y)
         self._ensure_ready(x, needs_compile=True)
         if y is None and self._feed_output_names:
             raise ValueError(
@@ -333,7 +344,22 @@ class TrainingSetup:
         for name, array in zip(self._feed_input_names + self._feed_output_names, data[0] + data[1]):
             if not K.is_tensor(array) and array.shape[0] == 0:
                 raise ValueError(f"Empty data: the array for {name} has shape {tuple(array.shape)}, no samples at all.")
+        if form is not None and len(data[2]) == 1:
+            self._last_form, self._last_weights = form, data[2]
         return data
+
+    def _like_the_last(self, x, y):
+        """The data of a batch that has the form of the last one: only its labels are still to be checked."""
+        targets = [standardize_single_array(y)]
+        check_label_range(targets, self._feed_loss_fns, self._feed_outputs, self._feed_output_names)
+        return [standardize_single_array(x)], targets, self._last_weights
+
+
+def _form(x, y):
+    """Shapes and types of a batch of two plain arrays of numbers; None for any other data."""
+    if type(x) is np.ndarray and type(y) is np.ndarray and x.dtype.kind in "fiub" and y.dtype.kind in "fiub":
+        return x.shape, x.dtype, y.shape, y.dtype
+    return None
 
 
 def _with_batch_axis(data):

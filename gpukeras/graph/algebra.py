@@ -8,7 +8,7 @@ _functions: dict[str, Any] = {}
 
 
 def register(**functions: Any) -> None:
-    """Make operations known to the graph: add, ones_like, stack, total; and scan, which stands above the operations."""
+    """Make operations known to the graph: add, cast, ones_like, stack, total; and scan, which stands above them."""
     _functions.update(functions)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 FLOATS = ("float16", "float32", "float64")
+#: Types that values are stored in; what is computed of them is computed in float32.
+LOW = ("float16", "bfloat16")
 _NAMES = FLOATS + ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
 
@@ -25,8 +27,8 @@ class DType(str):
 
     @property
     def is_floating(self) -> bool:
-        """Whether this is float16, float32 or float64."""
-        return self in FLOATS
+        """Whether this is float16, bfloat16, float32 or float64."""
+        return "float" in self
 
     @property
     def is_integer(self) -> bool:
@@ -75,6 +77,8 @@ def as_dtype(dtype: Any) -> DType:
     found = _INTERNED.get(dtype) if isinstance(dtype, str) else None
     if found is not None:
         return found
+    if dtype == "bfloat16":
+        return _bfloat16()
     if dtype is None or dtype is float or (isinstance(dtype, str) and dtype == "float"):
         return floatx()
     if dtype is int or (isinstance(dtype, str) and dtype == "int"):  # NumPy dtypes equal such strings too
@@ -82,7 +86,25 @@ def as_dtype(dtype: Any) -> DType:
     name = getattr(dtype, "name", dtype) if not isinstance(dtype, (np.dtype, type)) else np.dtype(dtype).name
     if isinstance(name, str) and name in _INTERNED:
         return _INTERNED[name]
+    if name == "bfloat16":
+        return _bfloat16()
     raise TypeError(f"dtype {dtype!r} is not supported; expected one of {', '.join(_NAMES)}")
+
+
+def _bfloat16() -> DType:
+    """The DType of bfloat16, which NumPy and CuPy know once ml_dtypes is imported."""
+    try:
+        import ml_dtypes  # noqa: F401
+    except ImportError as e:
+        raise ImportError(
+            "bfloat16 arrays need the package ml_dtypes: pip install 'gpukeras[bfloat16]' (or ml_dtypes)"
+        ) from e
+    return _INTERNED.setdefault("bfloat16", DType("bfloat16"))
+
+
+def is_number(dtype: Any) -> bool:
+    """Whether a NumPy dtype is one of numbers or truth values."""
+    return dtype.kind in "fiub" or dtype.name == "bfloat16"
 
 
 def promote(a: DType, b: DType) -> DType:
@@ -91,4 +113,7 @@ def promote(a: DType, b: DType) -> DType:
         return a
     if a.is_floating != b.is_floating:
         return a if a.is_floating else b
+    if "bfloat16" in (a, b):
+        other = b if a == "bfloat16" else a
+        return _INTERNED["float32"] if other == "float16" else other
     return as_dtype(np.promote_types(a, b))

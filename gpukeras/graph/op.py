@@ -76,6 +76,12 @@ class Op:
     captures: bool = True
     #: Leaves out inputs that are void (see `ops.replicas`); the outputs of others are void when an input is.
     takes_voids: ClassVar[bool] = False
+    #: What it is done in inside a scope of low precision (`graph.scope.precision`): 'low', where most of the work is
+    #: and sums are kept in float32; 'full', float32, where 16 bits would overflow or cancel; '': that of its inputs.
+    precision: ClassVar[str] = ""
+    #: Whether 16-bit floats are computed with in float32 (`compiler.widening`); False for what moves values, or hands
+    #: them to somebody else.
+    widens: ClassVar[bool] = True
     #: Why `grad` gives None for every input, where it does by nature; '' for differentiable operations.
     no_grad: ClassVar[str] = ""
 

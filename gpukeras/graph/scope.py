@@ -19,6 +19,7 @@ class _State:
         self.nodes = 0
         self.found: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self.hook: Callable[[Any, Any], Any] | None = None
+        self.low: Any = None
 
 
 _state = _State()
@@ -102,6 +103,22 @@ def device_scope(name: str | None) -> Iterator[None]:
         yield
     finally:
         _state.device = before
+
+
+def low_precision() -> Any:
+    """The 16-bit dtype that operations are to be done in where they can be; None: each in that of its inputs."""
+    return _state.low
+
+
+@contextmanager
+def precision(low: Any) -> Iterator[None]:
+    """Let the operations made inside be done in a 16-bit dtype where that is safe; None: in that of their inputs."""
+    before = _state.low
+    _state.low = low
+    try:
+        yield
+    finally:
+        _state.low = before
 
 
 def hook() -> Callable[[Any, Any], Any] | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..runtime import device as devices
 from . import algebra, scope
-from .dtype import DType, as_dtype, floatx
+from .dtype import DType, as_dtype, floatx, is_number
 from .op import Op, Partial, Spec
 from .shape import Dim, Shape
 
@@ -336,7 +336,7 @@ def as_tensor(value: Any, dtype: Any = None) -> Tensor:
         stacked: Tensor = algebra.get("stack")([as_tensor(v, dtype) for v in value], 0)
         return stacked
     array = np.asarray(value)
-    if array.dtype.kind not in "fiub":
+    if not is_number(array.dtype):
         raise TypeError(
             f"cannot make a tensor of {type(value).__name__} {value!r}: expected numbers, got {array.dtype}"
         )
@@ -354,6 +354,8 @@ def apply(op: Op, *inputs: Tensor) -> Any:
     """Apply an operation to tensors; returns a tensor, or a tuple where the shape rule gives several specs."""
     if scope.hook() is not None:
         op, inputs = scope.through_hook(op, inputs)
+    if op.precision and scope.low_precision() is not None:
+        inputs = _in_precision(op, inputs)
     ins = [t.spec() for t in inputs]
     node = Node(op, inputs)
     partials = [t.partial for t in inputs]
@@ -371,6 +373,21 @@ def apply(op: Op, *inputs: Tensor) -> Any:
             t._uses_learning_phase = True  # type: ignore[attr-defined]
     node.outputs = outs
     return outs[0] if single else outs
+
+
+def _in_precision(op: Op, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The inputs of an operation in what it is done in inside a scope of low precision; float64 stays."""
+    low = scope.low_precision()
+    wanted, others = (low, "float32") if op.precision == "low" else (as_dtype("float32"), low)
+    cast = algebra.get("cast")
+    return tuple(cast(t, wanted) if t.dtype == others else t for t in inputs)
+
+
+def is_weight(t: Tensor) -> bool:
+    """Whether a tensor is a variable, a constant, or one of these in another shape or order."""
+    if t.node is None:
+        return isinstance(t, (Variable, Constant))
+    return t.node.op.is_view and all(is_weight(x) or not x.dtype.is_floating for x in t.node.inputs)
 
 
 def _unknown_rank(op: Op, ins: list[Spec], values: list[Partial]) -> Any:

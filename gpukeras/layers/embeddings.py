@@ -33,6 +33,9 @@ class Embedding(Layer):
     2015.
     """
 
+    #: Large integers have no place in 16 bits.
+    casts_inputs = False
+
     @interfaces.legacy_embedding_support
     def __init__(
         self,

@@ -154,7 +154,7 @@ class BatchNormalization(Layer):
         n = sizes[axes[0]]
         for axis in axes[1:]:
             n = n * sizes[axis]
-        n = K.cast(n, K.dtype(inputs))
+        n = K.cast(n, K.dtype(variance))
         return variance * (n / (n - (1.0 + self.epsilon)))
 
     def get_config(self):

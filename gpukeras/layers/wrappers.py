@@ -24,6 +24,9 @@ class Wrapper(Layer):
         ValueError: when `layer` is no layer.
     """
 
+    #: The wrapped layer does, where it wants to.
+    casts_inputs = False
+
     def __init__(self, layer, **kwargs):
         if not isinstance(layer, Layer):
             raise ValueError(
@@ -33,6 +36,7 @@ class Wrapper(Layer):
         # What the wrapped layer was called with, by the identity of what the wrapper was called with.
         self._input_map = {}
         super().__init__(**kwargs)
+        self._policy = getattr(layer, "_policy", self._policy)
 
     def build(self, input_shape=None):
         self.built = True

@@ -20,6 +20,7 @@ from .matrix import *
 from .pool import *
 from .random import *
 from .recurrent import *
+from .recurrent_library import *
 from .reduction import *
 from .replicas import *
 from .resize import *
@@ -31,4 +32,4 @@ from .sorting import *
 from .sparse import *
 from .special import *
 
-_algebra.register(add=add, ones_like=ones_like, stack=stack, total=total)
+_algebra.register(add=add, cast=cast, ones_like=ones_like, stack=stack, total=total)

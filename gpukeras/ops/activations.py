@@ -81,7 +81,7 @@ sigmoid_grad: Binary = binary(
     inplace=(0, 1), scratch=("",),
 )  # fmt: skip
 sigmoid: Unary = unary("sigmoid", _sigmoid, "1 / (1 + exp(-x0))", lambda g, y, x: sigmoid_grad(g, y),
-                takes="float", inplace=(0,))  # fmt: skip
+                takes="float", inplace=(0,), precision="full")  # fmt: skip
 tanh_grad: Binary = binary(
     "tanh_grad", _tanh_grad, "x0 * (1 - x1 * x1)",
     (lambda g, dx, dy, y: tanh_grad(g, y), lambda g, dx, dy, y: (g * dy) * (-2 * y)),
@@ -222,6 +222,6 @@ def _softsign(b: Binding) -> list[Thunk]:
 
 
 softplus: Unary = unary("softplus", _softplus, "fmax(x0, 0) + log1p(exp(-fabs(x0)))", lambda g, y, x: g * sigmoid(x),
-                 takes="float", inplace=(0,), scratch=("",))  # fmt: skip
+                 takes="float", inplace=(0,), scratch=("",), precision="full")  # fmt: skip
 softsign: Unary = unary("softsign", _softsign, "x0 / (1 + fabs(x0))", lambda g, y, x: g * square(1 - abs(y)),
                  takes="float", inplace=(0,), scratch=("",))  # fmt: skip

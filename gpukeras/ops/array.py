@@ -52,6 +52,7 @@ def _same_dtype(xs: Sequence[Any]) -> list[Tensor]:
 class Concatenate(Op):
     """The inputs one after the other along an axis."""
 
+    widens = False
     takes_voids = True
 
     def __init__(self, axis: int) -> None:
@@ -150,6 +151,8 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Tensor:
 class Split(Op):
     """Consecutive pieces of the input along an axis (views, once lowered)."""
 
+    widens = False
+
     def __init__(self, sizes: tuple[int, ...], axis: int) -> None:
         self.sizes = sizes
         self.axis = axis
@@ -234,6 +237,8 @@ def unstack(x: Any, axis: int = 0) -> list[Tensor]:
 class Tile(Op):
     """The whole input repeated along each axis."""
 
+    widens = False
+
     def __init__(self, reps: StaticShape | None) -> None:
         self.reps = reps
         self.shape_inputs = (1,) if reps is None else ()
@@ -298,6 +303,8 @@ def tile(x: Any, reps: Any) -> Tensor:
 class Repeat(Op):
     """Each slice along an axis repeated n times."""
 
+    widens = False
+
     def __init__(self, n: int, axis: int) -> None:
         self.n = n
         self.axis = axis
@@ -348,6 +355,8 @@ def repeat(x: Any, n: int, axis: int) -> Tensor:
 
 class Pad(Op):
     """The input with a border of one value."""
+
+    widens = False
 
     def __init__(self, paddings: tuple[tuple[int, int], ...], value: float) -> None:
         self.paddings = paddings

@@ -22,6 +22,8 @@ class Cond(Op):
     The plan takes a branch when the predicate is known; otherwise both are there and one is copied.
     """
 
+    widens = False
+
     def infer(self, ins: Sequence[Spec], values: Sequence[Partial]) -> Spec:
         pred, a, b = ins
         assert pred.shape is not None and a.shape is not None and b.shape is not None
@@ -81,6 +83,7 @@ def cond(pred: Any, a: Any, b: Any) -> Tensor:
 class PrintTensor(Op):
     """The input, printed at every run."""
 
+    widens = False
     name = "print_tensor"
     stateful = True
 

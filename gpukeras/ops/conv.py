@@ -40,6 +40,8 @@ class _Convolution(Op):
             come as an int vector in input 2.
     """
 
+    precision = "low"
+
     #: Places of x, w and y among (input 0, input 1, output).
     places: ClassVar[tuple[int, int, int]]
 

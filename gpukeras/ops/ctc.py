@@ -18,8 +18,8 @@ from ..graph.op import Binding, Op, Partial, Spec, Thunk
 from ..graph.shape import Dim
 from ..graph.tensor import Tensor, apply, as_tensor
 from .elementwise import cast
-from .operands import as_floats
 from .gather import take_thunk
+from .operands import as_floats
 from .reduction import reduce_thunk, wide
 from .shaping import expand_dims
 

@@ -22,6 +22,8 @@ __all__ = ["after", "check", "py_function", "with_gradient"]
 class After(Op):
     """Input 0, computed once all other inputs are."""
 
+    widens = False
+
     def infer(self, ins: Sequence[Spec], values: Sequence[Partial]) -> Spec:
         return ins[0]
 
@@ -51,6 +53,7 @@ def after(x: Any, others: Sequence[Tensor]) -> Tensor:
 class Check(Op):
     """Input 0, a truth value; running it raises unless all of it is true."""
 
+    widens = False
     stateful = True
     no_grad = "truth values have no gradient"
 
@@ -91,6 +94,7 @@ def check(condition: Any, message: str, data: Sequence[Any] = (), error: type[Ex
 class PyFunction(Op):
     """What a Python function of arrays returns; its shape is known only when it has run."""
 
+    widens = False
     name = "py_function"
     stateful = True
     dynamic = True
@@ -130,6 +134,7 @@ def py_function(function: Callable[..., Any], inputs: Sequence[Any], dtypes: Seq
 class WithGradient(Op):
     """Input 0; its gradient with respect to the other inputs is what a function says."""
 
+    widens = False
     name = "with_gradient"
 
     def __init__(self, rule: Callable[[Tensor], Sequence[Tensor | None]]) -> None:

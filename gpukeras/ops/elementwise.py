@@ -135,16 +135,19 @@ def _pow_exponent_grad(g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 pow: Binary = binary(
     "pow", "power", "pow(x0, x1)",
-    (lambda g, y, a, b: g * b * pow(a, b - 1), _pow_exponent_grad), simplify=_simplify_pow, takes="number",
+    (lambda g, y, a, b: g * b * pow(a, b - 1), _pow_exponent_grad),
+    simplify=_simplify_pow, takes="number", precision="full",
 )  # fmt: skip
 negative: Unary = unary("negative", "negative", "-x0", lambda g, y, x: negative(g),
                  partial=operator.neg, simplify=_simplify_negative, takes="number")  # fmt: skip
 abs: Unary = unary("abs", "absolute", "fabs(x0)", lambda g, y, x: g * sign(x), partial=operator.abs, takes="number")
 sign: Unary = unary("sign", "sign", "x0 > 0 ? 1 : x0 < 0 ? -1 : x0 == 0 ? 0 : x0",
              lambda g, y, x: zeros_like(x), takes="number")  # fmt: skip
-square: Unary = unary("square", "square", "x0 * x0", lambda g, y, x: (g * 2) * x, takes="number")
+square: Unary = unary("square", "square", "x0 * x0", lambda g, y, x: (g * 2) * x, takes="number", precision="full")
 sqrt: Unary = unary("sqrt", "sqrt", "sqrt(x0)", lambda g, y, x: (g * 0.5) / y, takes="float")
-reciprocal: Unary = unary("reciprocal", "reciprocal", "1 / x0", lambda g, y, x: negative(g * square(y)), takes="float")
+reciprocal: Unary = unary(
+    "reciprocal", "reciprocal", "1 / x0", lambda g, y, x: negative(g * square(y)), takes="float", precision="full"
+)
 
 
 def _rsqrt(b: Binding) -> list[Thunk]:
@@ -153,7 +156,7 @@ def _rsqrt(b: Binding) -> list[Thunk]:
 
 
 rsqrt: Unary = unary("rsqrt", _rsqrt, "1 / sqrt(x0)", lambda g, y, x: (g * -0.5) * (y * square(y)),
-              takes="float", inplace=(0,))  # fmt: skip
+              takes="float", inplace=(0,), precision="full")  # fmt: skip
 
 
 def _root(b: Binding) -> list[Thunk]:
@@ -164,7 +167,8 @@ def _root(b: Binding) -> list[Thunk]:
 # The square root of numbers that rounding may have made negative; a plain maximum in front would turn the infinite
 # slope there into inf * 0.
 root: Unary = unary("root", _root, "sqrt(x0 < 0 ? (T)0 : x0)",
-              lambda g, y, x: where(less(x, 0), 0, (g * 0.5) / y), takes="float", inplace=(0,))  # fmt: skip
+              lambda g, y, x: where(less(x, 0), 0, (g * 0.5) / y), takes="float", inplace=(0,),
+              precision="full")  # fmt: skip
 
 
 def _squared_difference(b: Binding) -> list[Thunk]:
@@ -174,7 +178,8 @@ def _squared_difference(b: Binding) -> list[Thunk]:
 
 squared_difference: Binary = binary(
     "squared_difference", _squared_difference, "(x0 - x1) * (x0 - x1)",
-    (lambda g, y, a, b: (g * 2) * (a - b), lambda g, y, a, b: (g * 2) * (b - a)), inplace=(0, 1), takes="number",
+    (lambda g, y, a, b: (g * 2) * (a - b), lambda g, y, a, b: (g * 2) * (b - a)),
+    inplace=(0, 1), takes="number", precision="full",
 )  # fmt: skip
 
 _ADD, _SUBTRACT, _MULTIPLY = REGISTRY["add"](), REGISTRY["subtract"](), REGISTRY["multiply"]()
@@ -188,18 +193,18 @@ _POWERS: dict[float, list[Any]] = {
 
 # --- elementary functions -----------------------------------------------------------------------------------------
 
-exp: Unary = unary("exp", "exp", "exp(x0)", lambda g, y, x: g * y, takes="float")
-expm1: Unary = unary("expm1", "expm1", "expm1(x0)", lambda g, y, x: g * (y + 1), takes="float")
-log: Unary = unary("log", "log", "log(x0)", lambda g, y, x: g / x, takes="float")
-log1p: Unary = unary("log1p", "log1p", "log1p(x0)", lambda g, y, x: g / (x + 1), takes="float")
+exp: Unary = unary("exp", "exp", "exp(x0)", lambda g, y, x: g * y, takes="float", precision="full")
+expm1: Unary = unary("expm1", "expm1", "expm1(x0)", lambda g, y, x: g * (y + 1), takes="float", precision="full")
+log: Unary = unary("log", "log", "log(x0)", lambda g, y, x: g / x, takes="float", precision="full")
+log1p: Unary = unary("log1p", "log1p", "log1p(x0)", lambda g, y, x: g / (x + 1), takes="float", precision="full")
 sin: Unary = unary("sin", "sin", "sin(x0)", lambda g, y, x: g * cos(x), takes="float")
 cos: Unary = unary("cos", "cos", "cos(x0)", lambda g, y, x: negative(g * sin(x)), takes="float")
-tan: Unary = unary("tan", "tan", "tan(x0)", lambda g, y, x: g * (square(y) + 1), takes="float")
+tan: Unary = unary("tan", "tan", "tan(x0)", lambda g, y, x: g * (square(y) + 1), takes="float", precision="full")
 asin: Unary = unary("asin", "arcsin", "asin(x0)", lambda g, y, x: g * rsqrt(1 - square(x)), takes="float")
 acos: Unary = unary("acos", "arccos", "acos(x0)", lambda g, y, x: negative(g * rsqrt(1 - square(x))), takes="float")
 atan: Unary = unary("atan", "arctan", "atan(x0)", lambda g, y, x: g / (square(x) + 1), takes="float")
-sinh: Unary = unary("sinh", "sinh", "sinh(x0)", lambda g, y, x: g * cosh(x), takes="float")
-cosh: Unary = unary("cosh", "cosh", "cosh(x0)", lambda g, y, x: g * sinh(x), takes="float")
+sinh: Unary = unary("sinh", "sinh", "sinh(x0)", lambda g, y, x: g * cosh(x), takes="float", precision="full")
+cosh: Unary = unary("cosh", "cosh", "cosh(x0)", lambda g, y, x: g * sinh(x), takes="float", precision="full")
 atan2: Binary = binary(
     "atan2", "arctan2", "atan2(x0, x1)",
     (lambda g, y, a, b: g * b / (square(a) + square(b)), lambda g, y, a, b: negative(g * a / (square(a) + square(b)))),

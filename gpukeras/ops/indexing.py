@@ -150,6 +150,7 @@ class SliceAxis(Op):
         length: length of the result where the caller knows it.
     """
 
+    widens = False
     name = "slice"
 
     def __init__(self, axis: int, limits: tuple[Any, Any], step: int | None, length: int | None) -> None:
@@ -187,6 +188,7 @@ class SliceAxis(Op):
 class UnsliceAxis(Op):
     """Gradient of `SliceAxis`: zeros around the input; its last input is the shape."""
 
+    widens = False
     name = "unslice"
 
     def __init__(self, axis: int, limits: tuple[Any, Any], step: int | None) -> None:

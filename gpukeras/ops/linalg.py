@@ -28,6 +28,8 @@ class MatMul(Op):
         transpose_b: those of the second are.
     """
 
+    precision = "low"
+
     def __init__(self, transpose_a: bool, transpose_b: bool) -> None:
         self.transpose_a = transpose_a
         self.transpose_b = transpose_b

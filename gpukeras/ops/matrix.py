@@ -61,6 +61,8 @@ class _Matrices(Op):
 class Inverse(_Matrices):
     """Inverse of each matrix."""
 
+    precision = "full"
+
     function = "inv"
 
     def grad(self, node: Node, dys: Sequence[Tensor | None]) -> Sequence[Tensor | None]:

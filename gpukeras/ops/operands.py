@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..graph import scope
 from ..graph.dtype import DType, as_dtype, floatx, promote
-from ..graph.tensor import Tensor, apply, as_tensor
+from ..graph.tensor import Tensor, apply, as_tensor, is_weight
 
 BOOL = as_dtype("bool")
 
@@ -39,6 +40,11 @@ def as_operands(*values: Any) -> list[Tensor]:
         values = tuple(as_tensor(v) for v in values)
         known = [v.dtype for v in values]
     dtype = reduce(promote, known)
+    low = scope.low_precision()
+    if low in known and dtype == "float32":
+        # In a scope of low precision weights follow what they are applied to.
+        tensors = [v for v in values if isinstance(v, Tensor)]
+        dtype = reduce(promote, [v.dtype for v in tensors if v.dtype == low or not is_weight(v)])
     for v in values:
         if not isinstance(v, Tensor):
             kind = np.asarray(v).dtype.kind

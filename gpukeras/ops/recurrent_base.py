@@ -55,6 +55,8 @@ class Steps(Op):
         **options: further attributes of a subclass.
     """
 
+    precision = "low"
+
     optional_outputs = True
     inplace = (0,)
     gates: ClassVar[int] = 1

@@ -193,6 +193,8 @@ def _reduce(cls: type[_Reduction], x: Tensor, axis: Any, keepdims: bool) -> Tens
 class Sum(_Reduction):
     """Sum over axes."""
 
+    precision = "full"
+
     ufunc = "add"
     idempotent = False
     on_ints = "sum"
@@ -212,6 +214,8 @@ class Sum(_Reduction):
 
 class Mean(_Reduction):
     """Mean over axes."""
+
+    precision = "full"
 
     ufunc = "add"
     empty = np.nan
@@ -316,6 +320,8 @@ def sum_to(x: Any, shape: Any) -> Tensor:
 
 class Prod(_Reduction):
     """Product over axes."""
+
+    precision = "full"
 
     ufunc = "multiply"
     idempotent = False

@@ -36,6 +36,7 @@ class ReplicaRows(Op):
         parts: number of devices.
     """
 
+    widens = False
     name = "replica_rows"
 
     def __init__(self, i: int, parts: int) -> None:
@@ -98,6 +99,7 @@ class PartOf(Op):
         axis: the axis they were joined along.
     """
 
+    widens = False
     name = "part_of"
     takes_voids = True
 

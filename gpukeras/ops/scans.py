@@ -25,6 +25,8 @@ class _Running(Op):
         reverse: run from the end.
     """
 
+    precision = "full"
+
     method: ClassVar[str]
     start: ClassVar[int]
 

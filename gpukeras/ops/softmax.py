@@ -44,6 +44,8 @@ def _extreme(xp: Any, x: Any, axes: tuple[int, ...], out: Any) -> Thunk:
 class _AlongAxis(Op):
     """Base of the softmax family: same shape out, one axis, wide work arrays."""
 
+    precision = "full"
+
     inplace: tuple[int, ...] = (0,)
 
     def __init__(self, axis: int) -> None:
@@ -178,6 +180,8 @@ def log_softmax(x: Any, axis: int = -1) -> Tensor:
 class LogSumExp(Op):
     """log(sum(exp(x))) over axes."""
 
+    precision = "full"
+
     def __init__(self, axes: Axes, keepdims: bool) -> None:
         self.axes = axes
         self.keepdims = keepdims
@@ -229,6 +233,8 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 class Moments(Op):
     """Mean and variance over axes, in two passes."""
+
+    precision = "full"
 
     def __init__(self, axes: Axes, keepdims: bool) -> None:
         self.axes = axes

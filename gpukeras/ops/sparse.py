@@ -62,6 +62,8 @@ class CsrMatMul(Op):
         transpose: multiply by its transpose.
     """
 
+    precision = "low"
+
     name = "csr_matmul"
 
     def __init__(self, columns: int, transpose: bool) -> None:

@@ -44,7 +44,15 @@ def test_empty_products(shapes):
     assert_engines_agree([ops.matmul(a, b)], {a: normal(*shapes[0]), b: normal(*shapes[1])})
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float64", "int32"])
+def test_float16_is_computed_in_float32():
+    a, b = placeholder((3, 4), "float16"), placeholder((4, 5), "float16")
+    feeds = {a: rng.integers(-4, 5, (3, 4)).astype("float16"), b: rng.integers(-4, 5, (4, 5)).astype("float16")}
+    names = kernels([ops.matmul(a, b)], feeds)
+    assert len(names) == 3 and names[1].startswith("onednn") and names[0] == "fused:2" and names[2] == "fused:1"
+    assert_engines_agree([ops.matmul(a, b)], feeds)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int32"])
 def test_other_dtypes_fall_back(dtype):
     a, b = placeholder((3, 4), dtype), placeholder((4, 5), dtype)
     feeds = {a: rng.integers(-4, 5, (3, 4)).astype(dtype), b: rng.integers(-4, 5, (4, 5)).astype(dtype)}

@@ -10,7 +10,12 @@ from typing import NamedTuple
 from ...ops.pointwise import REGISTRY
 
 #: C types by the ending of an opcode.
-TYPES = {"f32": "float", "f64": "double", "i32": "int32_t", "i64": "int64_t", "b8": "uint8_t"}
+TYPES = {
+    "f32": "float", "f64": "double", "i32": "int32_t", "i64": "int64_t", "b8": "uint8_t", "f16": "Half",
+    "bf16": "Bfloat",
+}  # fmt: skip
+#: What is only stored, and converted from and to float32 (csrc/kernels/halves.h).
+_TO_LOW = {"f16": "to_half(x0)", "bf16": "to_bfloat(x0)"}
 OPTIONS = ("-std=c++17", "-fmad=false")
 
 _INCLUDE = re.compile(r'^#include "([^"]+)"\n', re.MULTILINE)
@@ -98,6 +103,8 @@ def signature(opcode: str) -> Signature | None:
     if any(t not in TYPES for t in types):
         return None
     function = opcode.replace(":", "_")
+    if name == "cast" and set(types) & set(_TO_LOW):
+        return _conversion(function, *types) if "f32" in types else None
     if name == "cast" and len(types) == 2:
         expression = "x0 != 0" if types[1] == "b8" else "x0"
         return Signature(function, TYPES[types[1]], (TYPES[types[0]],), 0, expression)
@@ -112,7 +119,14 @@ def signature(opcode: str) -> Signature | None:
     return Signature(function, "uint8_t" if gives == "bool" else ctype, operands, numbers, expression)
 
 
+def _conversion(function: str, source: str, target: str) -> Signature:
+    """The function that converts between float32 and a 16-bit float."""
+    return Signature(function, TYPES[target], (TYPES[source],), 0, _TO_LOW.get(target, "widened(x0)"))
+
+
 def _has_type(name: str, kind: str) -> bool:
+    if kind in _TO_LOW:
+        return name == "copy"
     if kind == "b8":
         return name in _TRUTH
     if kind in ("i32", "i64"):

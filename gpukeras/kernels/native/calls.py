@@ -12,8 +12,16 @@ from ...graph.op import Thunk
 from ...runtime import native
 from .opcodes import opcodes
 
-_TYPES = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "bool": "b8"}
-_BY_SIZE = {1: "copy:b8", 4: "copy:i32", 8: "copy:i64"}
+_TYPES = {
+    "float32": "f32",
+    "float64": "f64",
+    "int32": "i32",
+    "int64": "i64",
+    "bool": "b8",
+    "float16": "f16",
+    "bfloat16": "bf16",
+}
+_BY_SIZE = {1: "copy:b8", 2: "copy:f16", 4: "copy:i32", 8: "copy:i64"}
 _UFUNCS: dict[Any, str] = {
     np.add: "add", np.subtract: "subtract", np.multiply: "multiply", np.divide: "divide", np.maximum: "maximum",
     np.minimum: "minimum", np.negative: "negative", np.absolute: "abs", np.square: "square", np.sqrt: "sqrt",

@@ -72,7 +72,7 @@ class _Assembly:
 
     def _spread(self, read: Read, made: list[tuple[Any, ...]]) -> int:
         """A block with each row's number at each of its elements."""
-        kind = {4: "f32", 8: "f64", 1: "b8"}[read.item]
+        kind = {2: "f16", 4: "f32", 8: "f64", 1: "b8"}[read.item]
         out = self._block()
         made.append((f"spread:{kind}", True, True, out, [self._slots[read.source]], [], 0))
         return out
