@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import tensor as graph_tensor
+from ..graph.dtype import is_number
 from ..graph.tensor import Constant, Placeholder, Tensor, Variable
 from ..runtime import lanes
 from ..runtime.device import Device, default_device
@@ -23,7 +24,13 @@ from .plan import Plan
 from .program import Program
 
 _NUMBERS = (int, float, bool)
-MAX_PLANS = 64  # a text generator feeds one shape per length; beyond this the oldest plan is made anew
+# A text generator feeds one shape per length, so plans are kept while they are small: a function lets the least
+# recently used ones go where all together take more than this, and there are more than a few.
+PLANS_BYTES = 512 << 20
+FEW_PLANS = 8
+# What a step of a plan takes beside the arena (measured: perceptron, LSTM, ResNet50): most of it is oneDNN's code.
+STEP_BYTES = {"native": 45_000}
+OTHER_STEP_BYTES = 10_000
 
 
 _functions: weakref.WeakSet[Function] = weakref.WeakSet()
@@ -64,6 +71,7 @@ class Function:
         #: Which inputs the plan is specialised on the value of.
         self.by_value = [isinstance(t, Placeholder) and t.by_value for t in self.inputs]
         self._plans: OrderedDict[tuple[Any, ...], Plan | None] = OrderedDict()
+        self._plans_bytes = 0
         self._epoch = graph_tensor.storage_epoch()
         self._memory = Memory(self.device)
         self.lock = RLock()
@@ -78,7 +86,7 @@ class Function:
             )
         key: list[Any] = []
         feeds: list[Any] = []
-        for x, by_value in zip(values, self.by_value, strict=True):
+        for x, by_value in zip(values, self.by_value):
             if by_value:
                 key.append(bool(x) if type(x) in _NUMBERS else bool(np.any(_host_array(x))))
                 continue
@@ -98,15 +106,21 @@ class Function:
         plans = self._plans
         if self._epoch != graph_tensor.storage_epoch():
             plans.clear()
+            self._plans_bytes = 0
             self._epoch = graph_tensor.storage_epoch()
         if key in plans:
             plans.move_to_end(key)
             return plans[key]
-        plan = self._build(key)
-        plans[key] = plan
-        if len(plans) > MAX_PLANS:
-            plans.popitem(last=False)
+        plan = plans[key] = self._build(key)
+        self._plans_bytes += self._bytes(plan)
+        while len(plans) > FEW_PLANS and self._plans_bytes > PLANS_BYTES:
+            self._plans_bytes -= self._bytes(plans.popitem(last=False)[1])
         return plan
+
+    def _bytes(self, plan: Plan | None) -> int:
+        """About what a plan takes of the host's memory, beside the block that all share."""
+        steps = 1 if plan is None else max(1, len(plan.program.steps))
+        return steps * STEP_BYTES.get(self.device.engine, OTHER_STEP_BYTES)
 
     def _build(self, key: tuple[Any, ...]) -> Plan | None:
         feeds: dict[Tensor, tuple[int, ...]] = {}
@@ -142,7 +156,7 @@ def _host_array(x: Any) -> np.ndarray:
     if isinstance(x, Tensor):
         raise TypeError(f"cannot feed the symbolic tensor {x.name}: pass an array (K.eval(x) gives one)")
     array = x.get() if hasattr(x, "get") and not isinstance(x, dict) else np.asarray(x)
-    if array.dtype.kind not in "fiub":
+    if not is_number(array.dtype):
         raise TypeError(f"cannot feed {type(x).__name__} of dtype {array.dtype}: expected numbers")
     return array
 

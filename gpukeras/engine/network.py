@@ -239,7 +239,7 @@ class Network(NetworkSaving, Layer):
         """Weights that training changes; none while `trainable` is False."""
         if not self.trainable:
             return []
-        return without_repeats([w for layer in self.layers for w in layer.trainable_weights])
+        return list(dict.fromkeys([w for layer in self.layers for w in layer.trainable_weights]))
 
     @property
     def non_trainable_weights(self):

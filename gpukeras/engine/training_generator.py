@@ -176,8 +176,8 @@ def _train_batch(batch):
 
 
 def _shown(value):
-    text = str(value)
-    return text if len(text) <= 1000 else text[:1000] + "..."
+    """What a generator gave, arrays by their shapes."""
+    return f"{_brief(value)} ({type(value).__name__})"
 
 
 def _batch_size(x):

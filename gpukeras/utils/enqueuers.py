@@ -290,7 +290,9 @@ class SequenceEnqueuer:
                 if self._taken in self._results:
                     result = self._results.pop(self._taken)
                     self._taken += 1
-                    self._changed.notify_all()
+                    # Workers that wait for room are woken for several batches at a time.
+                    if self._issued - self._taken <= self._capacity // 2:
+                        self._changed.notify_all()
                     if result is _OVER:
                         continue
                     return result

@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+import gpukeras as keras
 from gpukeras import ops
 from gpukeras.compiler import function as function_module
 from gpukeras.compiler.function import Function, evaluate
@@ -14,13 +15,62 @@ from gpukeras.graph.tensor import Placeholder, Variable
 from gpukeras.runtime.feed import Rows
 
 
-def test_one_plan_per_shape_and_the_oldest_is_dropped(monkeypatch):
-    monkeypatch.setattr(function_module, "MAX_PLANS", 2)
+def counted(monkeypatch):
+    """A list that grows by one with every plan that is made."""
+    made = []
+    build = Function._build
+
+    def counting(self, key):
+        made.append(key)
+        return build(self, key)
+
+    monkeypatch.setattr(Function, "_build", counting)
+    return made
+
+
+def test_the_least_recently_used_plan_is_dropped_when_all_take_too_much(monkeypatch):
     x = Placeholder((None,))
     f = Function([x], [ops.exp(x)])
+    one = f._bytes(f.plan([(1,)]))
+    monkeypatch.setattr(function_module, "FEW_PLANS", 1)
+    monkeypatch.setattr(function_module, "PLANS_BYTES", 2 * one)
+    made = counted(monkeypatch)
     for n in (1, 2, 1, 3):
         assert f([np.zeros(n)])[0].shape == (n,)
-    assert list(f._plans) == [((1,),), ((3,),)]
+    assert list(f._plans) == [((1,),), ((3,),)] and f._plans_bytes == 2 * one
+    f([np.zeros(2)])
+    assert made == [((2,),), ((3,),), ((2,),)]
+
+
+def test_a_few_plans_are_kept_whatever_they_take(monkeypatch):
+    x = Placeholder((None,))
+    f = Function([x], [ops.exp(x)])
+    monkeypatch.setattr(function_module, "PLANS_BYTES", 0)
+    made = counted(monkeypatch)
+    for _ in range(3):
+        for n in range(1, function_module.FEW_PLANS + 1):
+            f([np.zeros(n)])
+    assert len(made) == function_module.FEW_PLANS
+
+
+def test_hundreds_of_sizes_are_planned_once_each(monkeypatch):
+    model = keras.models.Sequential(
+        [keras.layers.Embedding(50, 8), keras.layers.LSTM(8), keras.layers.Dense(50, activation="softmax")]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model._make_train_function()
+    x, y, w = model._feed_inputs + model._feed_targets + model._feed_sample_weights
+    compiled = Function([x, y, w], [model.total_loss], model.train_function.updates)
+    cost = compiled._bytes(compiled.plan([(2, 5), (2, 1), (2,)]))
+    assert 300 * cost < function_module.PLANS_BYTES  # a text generator with 300 lengths
+
+    n = Placeholder((None,))
+    f = Function([n], [ops.exp(n)])
+    made = counted(monkeypatch)
+    for _ in range(2):
+        for size in range(1, 301):
+            f([np.zeros(size)])
+    assert len(made) == 300
 
 
 def test_plans_of_one_function_share_their_memory():

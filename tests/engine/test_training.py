@@ -260,6 +260,36 @@ class TestCost:
         model.fit(X, Y, batch_size=1, epochs=3, verbose=0)
         assert len(calls) == 1
 
+    def test_batches_of_one_form_are_checked_once(self, monkeypatch):
+        calls = []
+        model = dense()
+        real = model._standardize_user_data
+        monkeypatch.setattr(model, "_standardize_user_data", lambda *a, **k: calls.append(1) or real(*a, **k))
+        for _ in range(3):
+            model.train_on_batch(X, Y)
+            model.test_on_batch(X, Y)
+        assert len(calls) == 1
+        model.train_on_batch(X[:5], Y[:5])
+        model.train_on_batch(X[:5], Y[:5].astype("int64"))
+        model.train_on_batch([X], Y)
+        model.train_on_batch(X, Y, class_weight={0: 1, 1: 1, 2: 1})
+        assert len(calls) == 5
+
+    def test_what_is_checked_once_does_not_hide_mistakes(self):
+        model = dense("sparse_categorical_crossentropy")
+        labels = np.arange(10) % 3
+        first = model.test_on_batch(X, labels)
+        assert model.test_on_batch(X, labels) == first
+        with pytest.raises(ValueError, match="labels must be integers from 0 to 2, but the targets contain 3"):
+            model.train_on_batch(X, labels + 1)
+        assert model.test_on_batch(X, labels, sample_weight=np.full(10, 2.0)) == pytest.approx(2 * first, rel=1e-6)
+        assert model.test_on_batch(X, labels) == first
+        with pytest.raises(ValueError, match=r"shape \(4,\) but got array with shape \(3,\)"):
+            model.train_on_batch(X[:, :3], labels)
+        model.compile("sgd", "mse")
+        with pytest.raises(ValueError, match="expected out to have shape"):
+            model.train_on_batch(X, labels)
+
     def test_bar_is_drawn_at_its_own_pace(self, monkeypatch, capsys):
         from gpukeras.utils import progbar
 

@@ -199,6 +199,28 @@ class TestOrdered:
             assert taken <= len(log) <= taken + size
         enqueuer.stop()
 
+    def test_workers_are_woken_for_several_batches_at_a_time(self):
+        enqueuer = OrderedEnqueuer(Batches(100))
+        enqueuer.start(1, 8)
+        batches = enqueuer.get()
+
+        def ready():
+            end = time.monotonic() + 20
+            while enqueuer.queue.qsize() < 8 and time.monotonic() < end:
+                time.sleep(0.001)
+            return enqueuer.queue.qsize()
+
+        assert ready() == 8
+        woken = []
+        notify = enqueuer._changed.notify_all
+        enqueuer._changed.notify_all = lambda: (woken.append(threading.current_thread()), notify())
+        for _ in range(3):
+            next(batches)
+        assert not woken and enqueuer.queue.qsize() == 5
+        next(batches)
+        assert woken[0] is threading.current_thread() and ready() == 8
+        enqueuer.stop()
+
     def test_limit(self):
         log = []
 
