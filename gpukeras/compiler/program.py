@@ -82,11 +82,6 @@ class Program:
         """Whether all steps can be recorded in a CUDA graph."""
         return all(step.captures for step in self.steps)
 
-    @property
-    def captures(self) -> bool:
-        """Whether all steps can be recorded in a CUDA graph."""
-        return all(step.captures for step in self.steps)
-
     @staticmethod
     def _there(lowering: Lowering, value: Value) -> Value:
         """An output; one that follows from rows that are not there has no rows, or is not a number."""
