@@ -55,9 +55,9 @@ class Sources(build_py):
         super().run()
         if self.editable_mode:
             return
-        for folder in ("kernels", "cuda"):
+        for folder in ("kernels", "cuda", "cuda/glue"):
             for source in sorted((ROOT / "csrc" / folder).iterdir()):
-                if source.suffix in (".h", ".cu"):
+                if source.suffix in (".h", ".cu", ".cpp"):
                     target = Path(self.build_lib) / "gpukeras" / "csrc" / folder / source.name
                     self.mkpath(str(target.parent))
                     self.copy_file(str(source), str(target))

@@ -11,8 +11,9 @@ usage: python -m gpukeras SCRIPT [ARGUMENT ...]       run a Keras script: `impor
        python -m gpukeras alias --install | --remove | --status
                                                       the start-up file that makes GPUKERAS_AS_KERAS=1 mean this for
                                                       every program of the environment
+       python -m gpukeras build-cuda [PART ...]       compile the CUDA engine's C++ glue now, not at its first use
 
-A script named `info` or `alias` is run as ./info or ./alias.
+A script named `info`, `alias` or `build-cuda` is run as ./info, ./alias or ./build-cuda.
 """
 
 
@@ -48,6 +49,10 @@ def main(arguments=None):
         from .compat import startup
 
         return startup.main(rest)
+    if first == "build-cuda":
+        from .kernels.cuda import glue_build
+
+        return glue_build.main(rest)
     return _run_program(first, rest)
 
 

@@ -1,21 +1,23 @@
 // Matrix products of cuBLASLt with bias, activations and their gradients in the same pass. A plan is made
 // once per shape, outside of any capture; running it allocates nothing.
+//
+// Arrays lie row after row, which is what cuBLASLt calls the transpose of a matrix stored column after
+// column. So c = a b is asked for as c' = b' a': the library's rows are our columns, and its bias, which has
+// an element per row, is ours of the last axis.
 #include <cublasLt.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <vector>
 
 #include "library.h"
 
 namespace gpukeras::cuda {
 namespace {
 
-const Library& library() {
-    static const Library loaded({"libcublasLt.so.13", "libcublasLt.so.12"});
-    return loaded;
-}
-
-#define LT(NAME) GPUKERAS_FUNCTION(library(), NAME)
+#define LT(NAME) GPUKERAS_FUNCTION(NAME)
 
 void check(cublasStatus_t status, const char* what) {
     if (status == CUBLAS_STATUS_SUCCESS) return;
@@ -23,77 +25,155 @@ void check(cublasStatus_t status, const char* what) {
                              std::to_string(static_cast<int>(status)));
 }
 
-cublasLtHandle_t handle() {
-    // One per thread, which is bound to its device when it is made.
-    static thread_local cublasLtHandle_t made = [] {
-        cublasLtHandle_t h = nullptr;
-        check(LT(cublasLtCreate)(&h), "cublasLtCreate");
-        return h;
-    }();
-    return made;
+// What a product is made from; gpukeras/kernels/cuda/products.py names the same fields.
+struct Description {
+    int64_t device;
+    int64_t m, n, k;                 // c (m, n) = a (m, k) b (k, n)
+    int64_t row_a, row_b, row_c;     // elements from one row in memory to the next
+    int64_t batch;                   // products of one shape
+    int64_t next_a, next_b, next_c;  // elements from one matrix to the next; 0 repeats one
+    int64_t transposed_a, transposed_b;
+    int64_t type;  // 0 float32, 1 float16, 2 bfloat16, 3 float64
+    int64_t tf32;  // float32 may be rounded to TF32 before it is multiplied
+    int64_t epilogue;
+    int64_t row_aux;
+    int64_t alignment;  // bytes that all addresses are multiples of
+    int64_t most_workspace;
+};
+
+// Epilogues by number. Gradients: of the activation (DRELU, DGELU, of what *_AUX_* kept), the same with the
+// sum over all rows for the bias (*_BGRAD), and the sum over the rows of b beside the product (BGRADA).
+const cublasLtEpilogue_t kEpilogues[] = {
+    CUBLASLT_EPILOGUE_DEFAULT,       CUBLASLT_EPILOGUE_BIAS,          CUBLASLT_EPILOGUE_RELU,
+    CUBLASLT_EPILOGUE_RELU_BIAS,     CUBLASLT_EPILOGUE_GELU,          CUBLASLT_EPILOGUE_GELU_BIAS,
+    CUBLASLT_EPILOGUE_RELU_AUX_BIAS, CUBLASLT_EPILOGUE_GELU_AUX_BIAS, CUBLASLT_EPILOGUE_DRELU,
+    CUBLASLT_EPILOGUE_DGELU,         CUBLASLT_EPILOGUE_DRELU_BGRAD,   CUBLASLT_EPILOGUE_DGELU_BGRAD,
+    CUBLASLT_EPILOGUE_BGRADA,
+};
+const int64_t kEpilogueCount = sizeof kEpilogues / sizeof *kEpilogues;
+const int kCandidates = 16;
+
+// One per device, which is the current one whenever a product for it is made or run.
+cublasLtHandle_t handle(int64_t device) {
+    static std::mutex lock;
+    static std::map<int64_t, cublasLtHandle_t> made;
+    const std::lock_guard<std::mutex> guard(lock);
+    cublasLtHandle_t& found = made[device];
+    if (found == nullptr) check(LT(cublasLtCreate)(&found), "cublasLtCreate");
+    return found;
 }
 
-struct Layout {
-    cublasLtMatrixLayout_t value = nullptr;
-
-    // Rows and columns as they lie in memory, row after row.
-    Layout(cudaDataType_t type, int64_t rows, int64_t columns, int64_t stride) {
-        check(LT(cublasLtMatrixLayoutCreate)(&value, type, static_cast<uint64_t>(rows),
-                                             static_cast<uint64_t>(columns), stride),
+class Layout {
+  public:
+    // Columns and rows as they lie in memory, column after column.
+    Layout(cudaDataType_t type, int64_t rows, int64_t columns, int64_t step, int64_t batch, int64_t next) {
+        check(LT(cublasLtMatrixLayoutCreate)(&value_, type, static_cast<uint64_t>(rows),
+                                             static_cast<uint64_t>(columns), step),
               "cublasLtMatrixLayoutCreate");
-        const cublasLtOrder_t order = CUBLASLT_ORDER_ROW;
-        check(LT(cublasLtMatrixLayoutSetAttribute)(value, CUBLASLT_MATRIX_LAYOUT_ORDER, &order, sizeof order),
-              "order");
+        const int32_t count = static_cast<int32_t>(batch);
+        set(CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, count);
+        set(CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, next);
     }
     Layout(const Layout&) = delete;
     Layout& operator=(const Layout&) = delete;
-    ~Layout() { LT(cublasLtMatrixLayoutDestroy)(value); }
+    ~Layout() { LT(cublasLtMatrixLayoutDestroy)(value_); }
+    cublasLtMatrixLayout_t get() const { return value_; }
+
+  private:
+    template <typename T>
+    void set(cublasLtMatrixLayoutAttribute_t attribute, const T& value) {
+        check(LT(cublasLtMatrixLayoutSetAttribute)(value_, attribute, &value, sizeof value), "layout");
+    }
+    cublasLtMatrixLayout_t value_ = nullptr;
 };
 
-struct Product {
-    cublasLtMatmulDesc_t operation = nullptr;
-    std::unique_ptr<Layout> a, b, c;
-    cublasLtMatmulAlgo_t algorithm{};
-    size_t workspace = 0;
-
-    Product() = default;
+class Product {
+  public:
+    Product(const Description& d, int choice) : d_(d) {
+        static const cudaDataType_t types[] = {CUDA_R_32F, CUDA_R_16F, CUDA_R_16BF, CUDA_R_64F};
+        if (d.epilogue < 0 || d.epilogue >= kEpilogueCount || d.type < 0 || d.type > 3)
+            throw std::invalid_argument("cublaslt: unknown type or epilogue");
+        const cudaDataType_t type = types[d.type], scale = d.type == 3 ? CUDA_R_64F : CUDA_R_32F;
+        const cublasComputeType_t compute = d.type == 3                  ? CUBLAS_COMPUTE_64F
+                                            : d.type == 0 && d.tf32 != 0 ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                                                         : CUBLAS_COMPUTE_32F;
+        check(LT(cublasLtMatmulDescCreate)(&operation_, compute, scale), "cublasLtMatmulDescCreate");
+        const bool ta = d.transposed_a != 0, tb = d.transposed_b != 0;
+        set(CUBLASLT_MATMUL_DESC_TRANSA, tb ? CUBLAS_OP_T : CUBLAS_OP_N);
+        set(CUBLASLT_MATMUL_DESC_TRANSB, ta ? CUBLAS_OP_T : CUBLAS_OP_N);
+        set(CUBLASLT_MATMUL_DESC_EPILOGUE, kEpilogues[d.epilogue]);
+        if (d.row_aux > 0) set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, d.row_aux);
+        b_ = std::make_unique<Layout>(type, tb ? d.k : d.n, tb ? d.n : d.k, d.row_b, d.batch, d.next_b);
+        a_ = std::make_unique<Layout>(type, ta ? d.m : d.k, ta ? d.k : d.m, d.row_a, d.batch, d.next_a);
+        c_ = std::make_unique<Layout>(type, d.n, d.m, d.row_c, d.batch, d.next_c);
+        choose(choice);
+    }
     Product(const Product&) = delete;
     Product& operator=(const Product&) = delete;
     ~Product() {
-        if (operation != nullptr) LT(cublasLtMatmulDescDestroy)(operation);
+        if (operation_ != nullptr) LT(cublasLtMatmulDescDestroy)(operation_);
     }
 
+    size_t workspace() const { return workspace_; }
+    int candidates() const { return found_; }
+
+    void run(const void* a, const void* b, void* c, const void* bias, void* aux, void* workspace,
+             cudaStream_t stream) {
+        static const float one = 1, zero = 0;
+        static const double one64 = 1, zero64 = 0;
+        const void* alpha = d_.type == 3 ? static_cast<const void*>(&one64) : &one;
+        const void* beta = d_.type == 3 ? static_cast<const void*>(&zero64) : &zero;
+        const std::lock_guard<std::mutex> guard(lock_);  // the addresses below are the description's
+        if (bias != nullptr) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+        if (aux != nullptr) set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, aux);
+        check(LT(cublasLtMatmul)(handle(d_.device), operation_, alpha, b, b_->get(), a, a_->get(), beta, c,
+                                 c_->get(), c, c_->get(), &algorithm_, workspace, workspace_, stream),
+              "cublasLtMatmul");
+    }
+
+  private:
     template <typename T>
     void set(cublasLtMatmulDescAttributes_t attribute, const T& value) {
-        check(LT(cublasLtMatmulDescSetAttribute)(operation, attribute, &value, sizeof value), "attribute");
+        check(LT(cublasLtMatmulDescSetAttribute)(operation_, attribute, &value, sizeof value), "attribute");
     }
 
-    // The fastest algorithm by the library's own estimate.
-    void choose(size_t most_workspace) {
+    // One of the algorithms by the library's own estimate of their speed.
+    void choose(int choice) {
         cublasLtMatmulPreference_t preference = nullptr;
         check(LT(cublasLtMatmulPreferenceCreate)(&preference), "cublasLtMatmulPreferenceCreate");
-        check(LT(cublasLtMatmulPreferenceSetAttribute)(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-                                                       &most_workspace, sizeof most_workspace),
-              "workspace");
-        cublasLtMatmulHeuristicResult_t result{};
-        int found = 0;
-        const cublasStatus_t status = LT(cublasLtMatmulAlgoGetHeuristic)(
-            handle(), operation, a->value, b->value, c->value, c->value, preference, 1, &result, &found);
+        const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t attribute, const auto& value) {
+            return LT(cublasLtMatmulPreferenceSetAttribute)(preference, attribute, &value, sizeof value);
+        };
+        const uint64_t most = static_cast<uint64_t>(d_.most_workspace);
+        const uint32_t aligned = static_cast<uint32_t>(d_.alignment);
+        std::vector<cublasLtMatmulHeuristicResult_t> results(kCandidates);
+        cublasStatus_t status = prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, most);
+        for (auto attribute :
+             {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+              CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
+            if (status == CUBLAS_STATUS_SUCCESS) status = prefer(attribute, aligned);
+        }
+        if (status == CUBLAS_STATUS_SUCCESS) {
+            status = LT(cublasLtMatmulAlgoGetHeuristic)(handle(d_.device), operation_, b_->get(), a_->get(),
+                                                        c_->get(), c_->get(), preference, kCandidates,
+                                                        results.data(), &found_);
+        }
         LT(cublasLtMatmulPreferenceDestroy)(preference);
         check(status, "cublasLtMatmulAlgoGetHeuristic");
-        if (found == 0) throw std::runtime_error("cuBLASLt has no algorithm for this product");
-        algorithm = result.algo;
-        workspace = result.workspaceSize;
+        const int index = choice < 0 ? 0 : choice;
+        if (index >= found_) throw std::runtime_error("cuBLASLt has no such algorithm for this product");
+        check(results[static_cast<size_t>(index)].state, "algorithm");
+        algorithm_ = results[static_cast<size_t>(index)].algo;
+        workspace_ = results[static_cast<size_t>(index)].workspaceSize;
     }
-};
 
-// Epilogues by number, as gpukeras/kernels/cuda names them.
-const cublasLtEpilogue_t kEpilogues[] = {
-    CUBLASLT_EPILOGUE_DEFAULT,   CUBLASLT_EPILOGUE_BIAS,          CUBLASLT_EPILOGUE_RELU,
-    CUBLASLT_EPILOGUE_RELU_BIAS, CUBLASLT_EPILOGUE_RELU_AUX_BIAS, CUBLASLT_EPILOGUE_GELU,
-    CUBLASLT_EPILOGUE_GELU_BIAS, CUBLASLT_EPILOGUE_GELU_AUX_BIAS, CUBLASLT_EPILOGUE_DRELU,
-    CUBLASLT_EPILOGUE_DGELU,     CUBLASLT_EPILOGUE_DRELU_BGRAD,   CUBLASLT_EPILOGUE_DGELU_BGRAD,
-    CUBLASLT_EPILOGUE_BGRADA,    CUBLASLT_EPILOGUE_BGRADB,
+    const Description d_;
+    cublasLtMatmulDesc_t operation_ = nullptr;
+    std::unique_ptr<Layout> a_, b_, c_;
+    cublasLtMatmulAlgo_t algorithm_{};
+    size_t workspace_ = 0;
+    int found_ = 0;
+    std::mutex lock_;
 };
 
 }  // namespace
@@ -101,51 +181,24 @@ const cublasLtEpilogue_t kEpilogues[] = {
 
 extern "C" {
 
-// sizes: m, n, k, and the strides of a, b and c between rows. transposed: bit 0 for a, bit 1 for b. type: 0
-// float32, 1 the same with TF32 multiplications, 2 float16, 3 bfloat16. bias and aux are set at each run.
-const char* gpukeras_cublaslt_create(const int64_t* sizes, int transposed, int type, int epilogue,
-                                     int64_t aux_stride, size_t most_workspace, void** out,
-                                     size_t* workspace) {
+// choice: which of the library's candidates, -1 for its own first one. found: bytes of work memory, and how
+// many candidates there are.
+const char* gpukeras_cublaslt_create(const int64_t* description, int choice, void** out, int64_t* found) {
     using namespace gpukeras::cuda;
     return guarded([&] {
-        if (epilogue < 0 || epilogue >= static_cast<int>(sizeof kEpilogues / sizeof *kEpilogues) ||
-            type < 0 || type > 3) {
-            throw std::invalid_argument("cublaslt: unknown type or epilogue");
-        }
-        const cudaDataType_t element = type < 2 ? CUDA_R_32F : type == 2 ? CUDA_R_16F : CUDA_R_16BF;
-        auto product = std::make_unique<Product>();
-        const cublasComputeType_t compute = type == 1 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
-        check(LT(cublasLtMatmulDescCreate)(&product->operation, compute, CUDA_R_32F),
-              "cublasLtMatmulDescCreate");
-        const bool ta = (transposed & 1) != 0, tb = (transposed & 2) != 0;
-        product->set(CUBLASLT_MATMUL_DESC_TRANSA, ta ? CUBLAS_OP_T : CUBLAS_OP_N);
-        product->set(CUBLASLT_MATMUL_DESC_TRANSB, tb ? CUBLAS_OP_T : CUBLAS_OP_N);
-        product->set(CUBLASLT_MATMUL_DESC_EPILOGUE, kEpilogues[epilogue]);
-        if (aux_stride > 0) product->set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, aux_stride);
-        const int64_t m = sizes[0], n = sizes[1], k = sizes[2];
-        product->a = std::make_unique<Layout>(element, ta ? k : m, ta ? m : k, sizes[3]);
-        product->b = std::make_unique<Layout>(element, tb ? n : k, tb ? k : n, sizes[4]);
-        product->c = std::make_unique<Layout>(element, m, n, sizes[5]);
-        product->choose(most_workspace);
-        *workspace = product->workspace;
-        *out = product.release();
+        auto made = std::make_unique<Product>(*reinterpret_cast<const Description*>(description), choice);
+        found[0] = static_cast<int64_t>(made->workspace());
+        found[1] = made->candidates();
+        *out = made.release();
     });
 }
 
-// c = epilogue(alpha a b + beta c).
 const char* gpukeras_cublaslt_run(void* made, const void* a, const void* b, void* c, const void* bias,
-                                  void* aux, float alpha, float beta, void* workspace, cudaStream_t stream) {
+                                  void* aux, void* workspace, void* stream) {
     using namespace gpukeras::cuda;
     return guarded([&] {
-        Product& p = *static_cast<Product*>(made);
-        if (bias != nullptr) p.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
-        if (aux != nullptr) p.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, aux);
-        check(LT(cublasLtMatmul)(handle(), p.operation, &alpha, a, p.a->value, b, p.b->value, &beta, c,
-                                 p.c->value, c, p.c->value, &p.algorithm, workspace, p.workspace, stream),
-              "cublasLtMatmul");
+        static_cast<Product*>(made)->run(a, b, c, bias, aux, workspace, static_cast<cudaStream_t>(stream));
     });
 }
-
-void gpukeras_cublaslt_destroy(void* made) { delete static_cast<gpukeras::cuda::Product*>(made); }
 
 }  // extern "C"

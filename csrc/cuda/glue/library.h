@@ -1,11 +1,11 @@
-// NVIDIA's libraries are found when they are first asked for, so that one build serves machines with and
-// without them. Every function of this folder takes raw pointers and a stream, and returns null or what went
-// wrong.
+// NVIDIA's libraries are found at run time, so that one build serves machines with and without them. Every
+// source of this folder is compiled to a library of its own, which calls one of NVIDIA's; Python says where
+// that one lies. Functions take raw pointers and a stream, and return null or what went wrong.
 #pragma once
 
 #include <dlfcn.h>
 
-#include <initializer_list>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 
@@ -13,17 +13,17 @@ namespace gpukeras::cuda {
 
 class Library {
   public:
-    // Names or paths, the best first.
-    explicit Library(std::initializer_list<const char*> names) {
-        for (const char* name : names) {
-            handle_ = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-            if (handle_ != nullptr) return;
-            tried_ += std::string(tried_.empty() ? "" : "; ") + dlerror();
-        }
+    // A path or a bare name. A library of that name which the process has already, CuPy's for example, is
+    // the one to use: two copies would not know of each other.
+    void open(const char* path) {
+        const char* slash = std::strrchr(path, '/');
+        handle_ = dlopen(slash == nullptr ? path : slash + 1, RTLD_NOW | RTLD_NOLOAD);
+        if (handle_ == nullptr) handle_ = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+        if (handle_ == nullptr) throw std::runtime_error(std::string("library not found: ") + dlerror());
     }
 
     void* handle() const {
-        if (handle_ == nullptr) throw std::runtime_error("library not found: " + tried_);
+        if (handle_ == nullptr) throw std::runtime_error("the library has not been opened");
         return handle_;
     }
 
@@ -37,10 +37,19 @@ class Library {
 
   private:
     void* handle_ = nullptr;
-    std::string tried_;
 };
 
-#define GPUKERAS_FUNCTION(LIBRARY, NAME) (LIBRARY).function<decltype(NAME)>(#NAME)
+inline Library& library() {
+    static Library one;
+    return one;
+}
+
+// Looked up once: a run makes several such calls.
+#define GPUKERAS_FUNCTION(NAME)                                                                         \
+    ([]() -> decltype(NAME)* {                                                                          \
+        static decltype(NAME)* const found = gpukeras::cuda::library().function<decltype(NAME)>(#NAME); \
+        return found;                                                                                   \
+    }())
 
 // Runs `body` and turns an exception into a message that stays until the thread's next call.
 template <typename Body>
@@ -56,3 +65,8 @@ const char* guarded(Body body) {
 }
 
 }  // namespace gpukeras::cuda
+
+// Where the library lies; the first call of every part.
+extern "C" const char* gpukeras_open(const char* path) {
+    return gpukeras::cuda::guarded([&] { gpukeras::cuda::library().open(path); });
+}

@@ -6,12 +6,7 @@
 namespace gpukeras::cuda {
 namespace {
 
-const Library& library() {
-    static const Library loaded({"libnccl.so.2"});
-    return loaded;
-}
-
-#define NCCL(NAME) GPUKERAS_FUNCTION(library(), NAME)
+#define NCCL(NAME) GPUKERAS_FUNCTION(NAME)
 
 void check(ncclResult_t result, const char* what) {
     if (result == ncclSuccess) return;

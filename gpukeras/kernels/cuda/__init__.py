@@ -1,5 +1,5 @@
 """Kernels of the engine 'cuda', through CuPy: compiled at run time, launched on its current stream."""
 
-from . import fused, images, recurrent, rows
+from . import convolution, cudnn_rnn, fused, images, products, recurrent, rows
 
-__all__ = ["fused", "images", "recurrent", "rows"]
+__all__ = ["convolution", "cudnn_rnn", "fused", "images", "products", "recurrent", "rows"]

@@ -75,9 +75,8 @@ def pooling(op: Any, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel |
     return Kernel(f"cuda:pooling:{name}", bind)
 
 
-@kernel("cuda", Conv, ConvTranspose, ConvWeight)
 def depthwise(op: Any, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel | None:
-    """A convolution of images in which every channel has kernels of its own."""
+    """A convolution of images in which every channel has kernels of its own; `convolution` asks for it."""
     x, w, y = ((*ins[:2], outs[0])[i] for i in op.places)
     if op.groups == 1 or w.shape[-2] != 1 or w.ndim != 4 or not all(map(fits, (x, w, y))):
         return None
