@@ -13,9 +13,11 @@ from ..graph.tensor import Tensor
 from ..kernels.native.calls import as_tasks
 from ..runtime.device import Device
 from ..runtime.feed import Rows
+from ..runtime.graphs import Eager
 from ..runtime.lanes import Fork
 from ..runtime.memory import Arena, Memory
 from ..runtime.native import all_tasks, join_tasks
+from .gpu import GpuSide, out_of_memory
 from .program import Program
 from .value import Step, Value
 
@@ -95,6 +97,8 @@ class Binder:
             outs = [None if v is None else self.array(v) for v in step.outs]
             work = [self.arena.array(offset, spec.shape, spec.dtype) for offset, spec in scratch]  # type: ignore[arg-type]
             bound = step.bind(Binding(self.device.xp, ins, outs, work, step.prepared, step.where))
+            if self.device.is_gpu and not step.captures:
+                bound = [Eager(call, f"{step.op.name} of {step.where}") for call in bound]
             calls.append(as_tasks(bound) if self.program.engine == "native" else bound)
         return calls
 
@@ -128,6 +132,7 @@ class Plan:
         feeds: the input buffers.
         outs: the arrays of the outputs.
         commits: (variable's array, new value) still to be copied when the outputs have been read.
+        gpu: how it is fed, run and read on a GPU; None elsewhere.
     """
 
     def __init__(self, program: Program, device: Device, memory: Memory) -> None:
@@ -137,13 +142,26 @@ class Plan:
         self.feeds: list[Any] = []
         self.outs: list[Any] = []
         self.commits: list[tuple[Any, Any]] = []
+        self.gpu: GpuSide | None = None
         if not device.executes:
             return
-        binder = Binder(program, device, memory.arena(program.arena_bytes))
+        try:
+            self._bind(memory)
+        except MemoryError as error:
+            if not device.is_gpu:
+                raise
+            raise out_of_memory(program, device.xp, error) from error
+
+    def _bind(self, memory: Memory) -> None:
+        program = self.program
+        arena = memory.arena(program.arena_bytes)
+        binder = Binder(program, self.device, arena)
         self.calls = binder.thunks()
         self.feeds = [binder.array(v) for v in program.feeds.values()]
         self.outs = [binder.array(v) for v in program.outputs]
         self.commits = [(var.data, binder.array(v)) for var, v in program.commits]
+        if self.device.is_gpu:
+            self.gpu = GpuSide(self, arena)
         self._native = all_tasks(self.calls)
 
     def run(self, feeds: Sequence[Any]) -> list[Any]:
@@ -154,15 +172,13 @@ class Plan:
         """
         if not self.device.executes:
             return [None] * len(self.program.outputs)
-        if self.device.is_gpu:
-            for buffer, x in zip(self.feeds, feeds, strict=True):
-                self.device.copy_in(buffer, x.read() if type(x) is Rows else x)
-        else:
-            for buffer, x in zip(self.feeds, feeds):
-                if type(x) is Rows:
-                    x.copy_to(buffer)
-                else:
-                    buffer[...] = x
+        if self.gpu is not None:
+            return self.gpu.run(feeds)
+        for buffer, x in zip(self.feeds, feeds):
+            if type(x) is Rows:
+                x.copy_to(buffer)
+            else:
+                buffer[...] = x
         if self._native:  # nothing that could warn
             for call in self.calls:
                 call()
@@ -177,6 +193,6 @@ class Plan:
 
     def outputs(self) -> list[Any]:
         """Host copies of the outputs of the last run (NumPy scalars for rank 0)."""
-        if self.device.is_gpu:
-            return [a.get() if a.ndim else a.get()[()] for a in self.outs]
+        if self.gpu is not None:
+            return self.gpu.outputs()
         return [a.copy() if a.ndim else a[()] for a in self.outs]

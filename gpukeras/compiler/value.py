@@ -139,7 +139,9 @@ class Step:
     @property
     def captures(self) -> bool:
         """Whether its calls can be recorded in a CUDA graph."""
-        return self.op.captures if self.kernel is None else self.kernel.captures
+        if self.kernel is not None:
+            return self.kernel.captures
+        return self.op.captures and getattr(self.prepared, "captures", True)
 
     def scratch(self) -> Sequence[Spec]:
         """Specs of the work arrays."""

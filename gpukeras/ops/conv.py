@@ -40,6 +40,7 @@ class _Convolution(Op):
             come as an int vector in input 2.
     """
 
+    captures = False
     precision = "low"
 
     #: Places of x, w and y among (input 0, input 1, output).

@@ -53,6 +53,7 @@ class CTCLoss(Op):
     the sequence and the labels read from their ends, which are kept as further rows of the batch.
     """
 
+    captures = False
     precision = "full"
 
     name = "ctc_loss"

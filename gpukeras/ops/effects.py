@@ -53,6 +53,7 @@ def after(x: Any, others: Sequence[Tensor]) -> Tensor:
 class Check(Op):
     """Input 0, a truth value; running it raises unless all of it is true."""
 
+    captures = False
     widens = False
     stateful = True
     no_grad = "truth values have no gradient"
@@ -94,6 +95,7 @@ def check(condition: Any, message: str, data: Sequence[Any] = (), error: type[Ex
 class PyFunction(Op):
     """What a Python function of arrays returns; its shape is known only when it has run."""
 
+    captures = False
     widens = False
     name = "py_function"
     stateful = True

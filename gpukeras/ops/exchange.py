@@ -24,6 +24,7 @@ class Exchange(Op):
         function: changes a flat array in place.
     """
 
+    captures = False
     widens = False
     stateful = True  # other processes answer differently every time
     no_grad = "it is other processes that give the result"

@@ -28,6 +28,7 @@ class MatMul(Op):
         transpose_b: those of the second are.
     """
 
+    captures = False
     precision = "low"
 
     def __init__(self, transpose_a: bool, transpose_b: bool) -> None:

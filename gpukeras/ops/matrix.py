@@ -49,6 +49,7 @@ def _run(function: Any, x: Any, outs: Sequence[Any]) -> None:
 
 
 class _Matrices(Op):
+    captures = False
     function = ""
 
     def bind(self, b: Binding) -> Sequence[Thunk]:

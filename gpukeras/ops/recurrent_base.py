@@ -55,6 +55,7 @@ class Steps(Op):
         **options: further attributes of a subclass.
     """
 
+    captures = False
     precision = "low"
 
     optional_outputs = True
@@ -208,6 +209,7 @@ class StepsGrad(Op):
     Its outputs, named in `results` after the inputs they are the gradients of, are all optional.
     """
 
+    captures = False
     optional_outputs = True
     results: ClassVar[tuple[str, ...]] = ()
 

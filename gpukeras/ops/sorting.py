@@ -28,6 +28,7 @@ BOOL = as_dtype("bool")
 class Argsort(Op):
     """Indices that sort along the last axis; equal elements keep their order."""
 
+    captures = False
     no_grad = "integer output"
 
     def __init__(self, descending: bool) -> None:
@@ -95,6 +96,7 @@ def sort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
 class TopK(Op):
     """The k largest elements of each row, largest first, and where they are."""
 
+    captures = False
     name = "top_k"
 
     def __init__(self, k: int) -> None:
@@ -240,6 +242,7 @@ class BooleanMask(Op):
 class MaskScatter(Op):
     """Zeros with the slices of input 0 where input 1 holds: the gradient of `BooleanMask`."""
 
+    captures = False
     name = "mask_scatter"
     shape_inputs = (2,)
 

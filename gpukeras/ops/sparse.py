@@ -62,6 +62,7 @@ class CsrMatMul(Op):
         transpose: multiply by its transpose.
     """
 
+    captures = False
     precision = "low"
 
     name = "csr_matmul"
@@ -99,6 +100,7 @@ def _multiply(xp: Any, matrix: Any, w: Any, out: Any) -> None:
 class CsrToDense(Op):
     """The dense matrix (R, columns) of a sparse one."""
 
+    captures = False
     name = "csr_to_dense"
     no_grad = "the entries of a sparse matrix are data"
 
