@@ -98,11 +98,16 @@ class _Random(Op):
             work = [w[: count * per_block] for w in b.scratch[4:]]
             thunks += self.convert(xp, words.words[: 4 * count], part, work)
         thunks.append(partial(xp.add, draw, 1, draw))
-        return thunks
+        return [partial(_in_turn, thunks)]  # thousands for large arrays, and nothing can be joined across `chunk`
 
     def convert(self, xp: Any, words: Any, out: Any, work: list[Any]) -> list[Thunk]:
         """Calls that turn `words` (uint32) into the elements of `out`, which may end before the words do."""
         raise NotImplementedError
+
+
+def _in_turn(calls: Sequence[Thunk]) -> None:
+    for call in calls:
+        call()
 
 
 def _unit(xp: Any, words: Any, out: Any) -> list[Thunk]:

@@ -248,3 +248,10 @@ def test_a_run_allocates_nothing_but_casting_buffers():
             assert tracemalloc.get_traced_memory()[1] - before < 100_000  # NumPy converts 8192 elements at a time
         finally:
             tracemalloc.stop()
+
+
+@pytest.mark.parametrize("make", [ops.random_normal, ops.truncated_normal])
+def test_chunks_of_a_large_array_are_one_call_of_the_plan(make):
+    """Initial values are drawn once, so binding them must not cost more than drawing them."""
+    plan = Function([], [make((300, 1000), 0.0, 1.0, "float32", seed=1)]).plan([])
+    assert len(plan.calls) == 1
