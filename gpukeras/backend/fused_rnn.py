@@ -8,8 +8,9 @@ from typing import Any
 from .. import ops
 from ..graph.tensor import Tensor, as_tensor
 from ..ops.recurrent_parts import ACTIVATIONS as FUSED_ACTIVATIONS
+from ..runtime.device import default_device
 
-__all__ = ["FUSED_ACTIVATIONS", "fused_gru", "fused_lstm", "fused_simple_rnn"]
+__all__ = ["FUSED_ACTIVATIONS", "cudnn_rnn", "fused_gru", "fused_lstm", "fused_simple_rnn"]
 
 Result = tuple[Tensor, Tensor, list[Tensor]]
 
@@ -112,6 +113,49 @@ def fused_gru(
         go_backwards=go_backwards,
     )
     return h, outputs, [h]
+
+
+def cudnn_rnn(
+    cell: str,
+    inputs: Any,
+    initial_states: Sequence[Any],
+    kernel: Any,
+    recurrent_kernel: Any,
+    bias: Any,
+    go_backwards: bool = False,
+) -> Result:
+    """Runs an LSTM or GRU as cuDNN defines it: by cuDNN where models built now run on a GPU that has it.
+
+    Arguments:
+        cell: 'lstm' or 'gru'.
+        inputs: tensor (N, T, C).
+        initial_states: h, and for the LSTM c, tensors (N, U).
+        kernel: tensor (C, G * U), gates in the order of `fused_lstm` or `fused_gru`.
+        recurrent_kernel: tensor (U, G * U).
+        bias: tensor (2 * G * U,): of the input's products, then of the state's.
+        go_backwards: whether to walk from the last step to the first; outputs come in the order of the walk.
+
+    Returns:
+        (last output (N, U), all outputs (N, T, U), list of the last states).
+    """
+    if as_tensor(inputs).dtype == "float32" and _has_cudnn():
+        outputs, states = ops.library_rnn(
+            cell, inputs, kernel, recurrent_kernel, bias, list(initial_states), go_backwards
+        )
+        return states[0], outputs, states
+    options: dict[str, Any] = {"recurrent_activation": "sigmoid", "go_backwards": go_backwards}
+    both = ops.reshape(bias, (2, -1))
+    if cell == "gru":
+        return fused_gru(inputs, initial_states, kernel, recurrent_kernel, both, reset_after=True, **options)
+    return fused_lstm(inputs, initial_states, kernel, recurrent_kernel, ops.add(both[0], both[1]), **options)
+
+
+def _has_cudnn() -> bool:
+    if default_device().engine != "cuda":
+        return False
+    from ..kernels.cuda.cudnn_rnn import is_available
+
+    return is_available()
 
 
 def fused_simple_rnn(

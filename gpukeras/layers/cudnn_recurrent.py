@@ -27,6 +27,8 @@ class _CuDNNRNN(RNN):
 
     #: Names of the gates, in the order of their columns in the weights.
     gates = ()
+    #: What `K.cudnn_rnn` calls the layer.
+    _kind = ""
     #: Names of the arguments that a config lists after `units`.
     _options = ()
 
@@ -97,6 +99,10 @@ class _CuDNNRNN(RNN):
         kernel = K.permute_dimensions(K.reshape(stored, (count, units, channels)), (2, 0, 1))
         recurrent = K.permute_dimensions(K.reshape(self.recurrent_kernel, (units, count, units)), (2, 1, 0))
         return K.reshape(kernel, (channels, count * units)), K.reshape(recurrent, (units, count * units))
+
+    def _run(self, inputs, mask, training, initial_state, constants):
+        kernel, recurrent_kernel = self._plain_kernels()
+        return K.cudnn_rnn(self._kind, inputs, initial_state, kernel, recurrent_kernel, self.bias, self.go_backwards)
 
     def _canonical_to_params(self, weights, biases):
         """All weights in one vector, in the order given."""
@@ -221,6 +227,7 @@ class CuDNNGRU(_CuDNNRNN):
     """
 
     gates = ("z", "r", "h")
+    _kind = "gru"
     _options = ("kernel_initializer", "recurrent_initializer", "bias_initializer", *_TAIL)
 
     def __init__(
@@ -243,20 +250,6 @@ class CuDNNGRU(_CuDNNRNN):
     ):
         given = locals()
         super().__init__(units, given, given, **kwargs)
-
-    def _run(self, inputs, mask, training, initial_state, constants):
-        kernel, recurrent_kernel = self._plain_kernels()
-        return K.fused_gru(
-            inputs,
-            initial_state,
-            kernel,
-            recurrent_kernel,
-            K.reshape(self.bias, (2, 3 * self.units)),
-            activation="tanh",
-            recurrent_activation="sigmoid",
-            reset_after=True,
-            go_backwards=self.go_backwards,
-        )
 
 
 class CuDNNLSTM(_CuDNNRNN):
@@ -290,6 +283,7 @@ class CuDNNLSTM(_CuDNNRNN):
     """
 
     gates = ("i", "f", "c", "o")
+    _kind = "lstm"
     _options = ("kernel_initializer", "recurrent_initializer", "bias_initializer", "unit_forget_bias", *_TAIL)
     _state_count = 2
 
@@ -325,17 +319,3 @@ class CuDNNLSTM(_CuDNNRNN):
             return K.concatenate([initializer((5 * units,)), K.ones((units,)), initializer((2 * units,))])
 
         return bias
-
-    def _run(self, inputs, mask, training, initial_state, constants):
-        kernel, recurrent_kernel = self._plain_kernels()
-        half = 4 * self.units
-        return K.fused_lstm(
-            inputs,
-            initial_state,
-            kernel,
-            recurrent_kernel,
-            self.bias[:half] + self.bias[half:],
-            activation="tanh",
-            recurrent_activation="sigmoid",
-            go_backwards=self.go_backwards,
-        )

@@ -66,7 +66,7 @@ class CudnnRnn:
     def _arrays(self, d, pointers, names):
         t, n, c, u = (d[k] for k in ("steps", "samples", "channels", "units"))
         shapes = {"x": (t, n, c), "dx": (t, n, c), "weights": (d["weights"].size,), "dweights": (d["weights"].size,)}
-        shapes |= {k: (t, n, u) for k in ("y", "dy")}
+        shapes |= dict.fromkeys(("y", "dy"), (t, n, u))
         found = {}
         for name, p in zip(names, pointers, strict=True):
             shape = shapes.get(name, (n, u))

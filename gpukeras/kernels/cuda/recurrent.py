@@ -22,6 +22,7 @@ from ...ops.recurrent_simple import SimpleRNNSteps, SimpleRNNStepsGrad
 from ..fused import Fold, Fused, Loop, Read
 from ..native.recurrent import GRADIENTS, cell_of
 from ..registry import Kernel, kernel
+from . import products
 from .fused import fused
 from .images import MOST
 from .launch import THREADS, Kept, address, blocks_for, launch
@@ -133,6 +134,67 @@ def _sizes(op: Any, ins: Mapping[str, Any]) -> Sizes:
     return Sizes(cell_of(op), steps, samples, ins["u"].shape[0], drops, tuple(options))
 
 
+def _layout(*shape: int) -> np.ndarray:
+    """An array without memory."""
+    strides = [4 * prod(shape[i + 1 :]) for i in range(len(shape))]
+    return np.lib.stride_tricks.as_strided(np.zeros(1, np.float32), shape, strides)
+
+
+class _Products:
+    """The products of matrices of a recurrence: by cuBLASLt where it has all of them, else by CuPy.
+
+    Arguments:
+        sizes: what it is.
+        u: layout of the recurrent kernel.
+
+    Attributes:
+        scratch: specs of the work arrays.
+    """
+
+    def __init__(self, sizes: Sizes, u: Any) -> None:
+        self.sizes = sizes
+        self.u = u
+        self.plans: dict[tuple[str, int], products.Plan | None] = {}
+        self.places: dict[tuple[str, int], slice] = {}
+        self.scratch: list[Spec] = []
+
+    @property
+    def captured(self) -> bool:
+        """Whether a graph can record them."""
+        return None not in self.plans.values()
+
+    def columns(self, x: Any, group: Group) -> Any:
+        """The columns of a group of gates."""
+        units = self.sizes.units
+        return x[..., group.first * units : (group.first + group.number) * units]
+
+    def plan(self, *directions: str) -> None:
+        """Asks for those of 'forward', 'backward' and 'kernel'."""
+        s = self.sizes
+        state, dp = _layout(s.samples, s.units), _layout(s.steps * s.samples, s.width)
+        lefts = _layout(s.steps * s.samples, s.units)
+        for direction in directions:
+            for group in s.groups:
+                u, out = self.columns(self.u, group), _layout(s.units, group.number * s.units)
+                if direction == "forward":
+                    operands = (state, u, _layout(s.samples, group.number * s.units))
+                elif direction == "backward":
+                    operands = (self.columns(dp[: s.samples], group), u.T, state)
+                else:
+                    operands = (lefts.T, self.columns(dp, group), out)
+                found = self.plans[direction, group.slot] = products.plan(*operands)
+                first = len(self.scratch)
+                self.scratch += [] if found is None else found.scratch
+                self.places[direction, group.slot] = slice(first, len(self.scratch))
+
+    def calls(self, xp: Any, key: tuple[str, int], work: Sequence[Any], a: Any, b: Any, out: Any) -> list[Thunk]:
+        """The calls of one product; `work` are all work arrays."""
+        found = self.plans[key]
+        if found is None or not self.captured:
+            return [partial(xp.matmul, a, b, out=out)]
+        return products.bind(xp, found, a, b, out, work[self.places[key]])
+
+
 class _Arrays:
     """The arrays of a recurrence by name, and its launches.
 
@@ -140,12 +202,16 @@ class _Arrays:
         xp: array module.
         sizes: what it is.
         arrays: by name.
+        planned: products of matrices.
+        work: their work arrays.
     """
 
-    def __init__(self, xp: Any, sizes: Sizes, arrays: dict[str, Any]) -> None:
+    def __init__(self, xp: Any, sizes: Sizes, arrays: dict[str, Any], planned: _Products, work: Sequence[Any]) -> None:
         self.xp = xp
         self.sizes = sizes
         self.arrays = arrays
+        self.planned = planned
+        self.work = work
         values: list[int] = [0 if arrays.get(k) is None else address(arrays[k]) for k in _POINTERS]
         for name in _STRIDED:
             x = arrays.get(name)
@@ -173,41 +239,42 @@ class _Arrays:
         args = [self.structure, *t]
         self.calls.append(launch(self.xp, "recurrent_steps.cu", f"step_{s.cell}_{what}", blocks, args, s.options))
 
-    def product(self, a: Any, b: Any, out: Any) -> None:
+    def product(self, direction: str, group: Group, a: Any, b: Any, out: Any) -> None:
         """A product of matrices."""
-        self.calls.append(partial(self.xp.matmul, a, b, out=out))
-
-    def columns(self, x: Any, group: Group) -> Any:
-        """The columns of a group of gates."""
-        units = self.sizes.units
-        return x[..., group.first * units : (group.first + group.number) * units]
+        self.calls += self.planned.calls(self.xp, (direction, group.slot), self.work, a, b, out)
 
     def forward_product(self, group: Group) -> None:
         """The products of a group of gates with the state."""
         s = self.sizes
         one = s.samples * s.units
         rows = self.arrays["row"].reshape(-1)[group.first * one : (group.first + group.number) * one]
-        left = self.arrays["left"][group.slot]
-        self.product(left, self.columns(self.arrays["u"], group), rows.reshape(s.samples, -1))
+        left, u = self.arrays["left"][group.slot], self.planned.columns(self.arrays["u"], group)
+        self.product("forward", group, left, u, rows.reshape(s.samples, -1))
 
     def backward_product(self, group: Group, t: int) -> None:
         """What a group of gates sends to the state before step t."""
-        dp = self.columns(self.arrays["dproduct"][t], group)
-        self.product(dp, self.columns(self.arrays["u"], group).T, self.arrays["row"][group.slot])
+        dp, u = (self.planned.columns(x, group) for x in (self.arrays["dproduct"][t], self.arrays["u"]))
+        self.product("backward", group, dp, u.T, self.arrays["row"][group.slot])
 
     def kernel_gradient(self, du: Any) -> None:
         """The gradient of the recurrent kernel: a product over all steps for each left side."""
         s = self.sizes
         rows = self.arrays["dproduct"].reshape(-1, s.width)
         for group in s.groups:
-            lefts = self.arrays["lefts"][group.slot].reshape(-1, s.units)
-            self.product(lefts.T, self.columns(rows, group), self.columns(du, group))
+            left, out = self.arrays["lefts"][group.slot].reshape(-1, s.units), self.planned.columns(du, group)
+            if group.number < s.gates:  # products are written without gaps
+                whole = self.arrays["part"].reshape(-1)[: out.size].reshape(out.shape)
+                self.product("kernel", group, left.T, self.planned.columns(rows, group), whole)
+                self.calls.append(partial(self.xp.copyto, out, whole))
+            else:
+                self.product("kernel", group, left.T, rows, out)
 
 
-def _kernel(sizes: Sizes, scratch: Mapping[str, tuple[int, ...]], direction: str, bind: Any, products: bool) -> Kernel:
+def _kernel(planned: _Products, scratch: Mapping[str, tuple[int, ...]], direction: str, bind: Any) -> Kernel:
     specs = [Spec(shape, as_dtype("float32")) for shape in scratch.values()]
-    how = "walk" if sizes.walks else "steps"
-    return Kernel(f"cuda:recurrence:{how}:{sizes.cell}:{direction}", bind, specs, captures=not products)
+    how, cell = "walk" if planned.sizes.walks else "steps", planned.sizes.cell
+    name = f"cuda:recurrence:{how}:{cell}:{direction}"
+    return Kernel(name, bind, [*specs, *planned.scratch], captures=planned.captured)
 
 
 @kernel("cuda", LSTMSteps, GRUSteps, SimpleRNNSteps)
@@ -224,17 +291,20 @@ def forward(op: Any, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel |
         scratch = {"row": (sizes.samples, sizes.width), "left": (slots, *state), "state": state}
         if sizes.cell == "lstm":
             scratch["cell"] = state
+    planned = _Products(sizes, named["u"])
+    planned.plan(*([] if sizes.walks else ["forward"]))
 
     def bind(b: Binding) -> list[Thunk]:
         arrays = dict(zip(op.parts, b.ins, strict=True)) | dict(zip(op.results, b.outs, strict=True))
-        a = _Arrays(b.xp, sizes, arrays | dict(zip(scratch, b.scratch, strict=True)))
+        arrays |= dict(zip(scratch, b.scratch, strict=False))
+        a = _Arrays(b.xp, sizes, arrays, planned, b.scratch[len(scratch) :])
         if sizes.walks:
             a.walk("forward")
         else:
             _steps(a)
         return [Kept(a.calls, a.arrays)]
 
-    return _kernel(sizes, scratch, "forward", bind, not sizes.walks)
+    return _kernel(planned, scratch, "forward", bind)
 
 
 def _steps(a: _Arrays) -> None:
@@ -271,6 +341,10 @@ def backward(op: Any, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel 
         scratch["dproduct"] = wide
     if results.get("u") is not None:
         scratch["lefts"] = (slots, sizes.steps, *state)
+        if len(sizes.groups) > 1:
+            scratch["part"] = (sizes.units, max(g.number for g in sizes.groups) * sizes.units)
+    planned = _Products(sizes, named["u"])
+    planned.plan(*([] if sizes.walks else ["backward"]), *(["kernel"] if "lefts" in scratch else []))
     bias = _bias_gradient(wide) if results.get("rbias") is not None else None
 
     def bind(b: Binding) -> list[Thunk]:
@@ -278,7 +352,8 @@ def backward(op: Any, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel 
         arrays |= {GRADIENTS[k]: x for k, x in zip(results, b.outs, strict=True) if x is not None}
         arrays |= dict(zip(scratch, b.scratch, strict=False))
         arrays.setdefault("dproduct", arrays["dz"])
-        a = _Arrays(b.xp, sizes, arrays)
+        work = b.scratch[len(scratch) :]
+        a = _Arrays(b.xp, sizes, arrays, planned, work)
         if sizes.walks:
             a.walk("backward")
         else:
@@ -286,11 +361,11 @@ def backward(op: Any, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel 
         if "lefts" in scratch:
             a.kernel_gradient(arrays["du"])
         if bias is not None:
-            work = b.scratch[len(scratch) :]
+            work = work[len(planned.scratch) :]
             a.calls += bias.bind(Binding(b.xp, [arrays["dproduct"]], [arrays["drbias"]], work))
         return [Kept(a.calls, a.arrays)]
 
-    made = _kernel(sizes, scratch, "backward", bind, not sizes.walks or "lefts" in scratch)
+    made = _kernel(planned, scratch, "backward", bind)
     return made if bias is None else Kernel(made.name, bind, [*made.scratch, *bias.scratch], captures=made.captures)
 
 
@@ -311,8 +386,6 @@ def _steps_back(a: _Arrays) -> None:
 def _bias_gradient(shape: tuple[int, ...]) -> Kernel:
     """The sum over steps and samples, as a fused loop makes it."""
     fold = Fold("sum", "f32", Read("full", 0, False, 4), False, shape[-1], 0, 0)
-    strides = [4 * prod(shape[i + 1 :]) for i in range(len(shape))]
-    x = np.lib.stride_tricks.as_strided(np.zeros(1, np.float32), shape, strides)
-    made = fused(Fused([Loop(prod(shape), 1, (), (fold,))]), [x], [np.empty(shape[-1], np.float32)])
+    made = fused(Fused([Loop(prod(shape), 1, (), (fold,))]), [_layout(*shape)], [_layout(shape[-1])])
     assert made is not None
     return made

@@ -199,6 +199,23 @@ def _kernel_gradient(case: Case) -> Case:
     )  # fmt: skip
 
 
+def _library_case(cell: str, backwards: bool = False, **fields: Any) -> Case:
+    gates, states = (4, 2) if cell == "lstm" else (3, 1)
+
+    def call(*t: Any) -> Any:
+        ys, rest = ops.library_rnn(cell, *t[:4], t[4:], backwards)
+        return [ys, *rest]
+
+    def oracle(x: Any, w: Any, u: Any, b: Any, *rest: Any) -> list[np.ndarray]:
+        both = b.reshape(2, -1)
+        if cell == "lstm":
+            return _lstm("tanh", "sigmoid", backwards)(x, w, u, both[0] + both[1], *rest)
+        return _gru("tanh", "sigmoid", True, backwards)(x, w, u, both, *rest)
+
+    ins = _inputs(gates, states, (2 * gates * U,))
+    return Case(f"library {cell}{' backwards' * backwards}", call, ins, oracle, **fields)
+
+
 _SECOND: dict[str, Any] = {"second": True, "unknown": False, "dtypes": ("float64",)}
 _SMALL = {"float16": (1e-2, 4e-3)}
 
@@ -223,6 +240,8 @@ CASES = [
     replace(_gru_case("tanh", "sigmoid", False, True, True), label="gru second", **_SECOND),
     replace(_gru_case("softplus", "sigmoid", True), label="gru after second", **_SECOND),
     replace(_simple_case("tanh", False, True), label="simple_rnn second", **_SECOND),
+    *[_library_case(cell, backwards) for cell in ("lstm", "gru") for backwards in (False, True)],
+    *[replace(_library_case(cell), label=f"library {cell} second", **_SECOND) for cell in ("lstm", "gru")],
     _kernel_gradient(_lstm_case("tanh", "sigmoid", True, True)),
     _kernel_gradient(_gru_case("tanh", "sigmoid", True, False, True)),
     _kernel_gradient(_simple_case("tanh", True, True)),
