@@ -6,7 +6,6 @@ queued on the stream that a call names, and recorded where that one is capturing
 
 import ctypes
 import itertools
-from types import SimpleNamespace
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -185,11 +184,3 @@ class CudnnGraphs(_Part):
 def libraries(**others):
     """Fresh parts for `glue.use`, by name."""
     return {"cublaslt": Cublaslt(), "cudnn_graphs": CudnnGraphs(), **others}
-
-
-def runs(parts):
-    """How many calls each kind of product and graph was given, by name."""
-    counted = SimpleNamespace(
-        products=len(parts["cublaslt"].runs), graphs=[d["kind"] for d in parts["cudnn_graphs"].runs]
-    )
-    return counted
