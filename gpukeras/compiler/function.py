@@ -14,6 +14,7 @@ import numpy as np
 from ..graph import tensor as graph_tensor
 from ..graph.dtype import is_number
 from ..graph.tensor import Constant, Placeholder, Tensor, Variable
+from ..kernels.collectives import has_nccl
 from ..runtime import lanes
 from ..runtime.device import Device, default_device
 from ..runtime.feed import Rows
@@ -131,8 +132,16 @@ class Function:
             else:
                 feeds[tensor] = _fit_shape(tensor, part)
         try:
+            memories = lanes.have_memories(self.device)
             program = Program(
-                self.outputs, self.updates, feeds, known, engine=self.device.engine, lane_of=lanes.lanes()
+                self.outputs,
+                self.updates,
+                feeds,
+                known,
+                engine=self.device.engine,
+                lane_of=lanes.lanes(self.device),
+                memories=memories,
+                reduces=memories and has_nccl(),
             )
             return Plan(program, self.device, self._memory)
         except DynamicShape:

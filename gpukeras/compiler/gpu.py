@@ -11,6 +11,7 @@ import numpy as np
 
 from ..runtime.feed import Rows
 from ..runtime.graphs import Replay
+from ..runtime.replicas import written
 from ..runtime.staging import MOST, Place, Readback, Staging
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class GpuSide:
         self.plan = plan
         self.xp = plan.device.xp
         self._commit()
-        self.replay = Replay(self.xp, plan.calls, title(plan.program))
+        self.replay = Replay(self.xp, plan.calls, title(plan.program), written if plan.program.updated else None)
         self._readback = Readback(self.xp, plan.outs)
         self._staging: Staging | None = None
         program = plan.program

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.op import Binding, Thunk
+from ..graph.op import Binding, Spec, Thunk
 from ..graph.tensor import Tensor
 from ..kernels.native.calls import as_tasks
-from ..runtime.device import Device
+from ..runtime.device import Device, gpus
 from ..runtime.feed import Rows
-from ..runtime.graphs import Eager
-from ..runtime.lanes import Fork
+from ..runtime.graphs import Eager, Replay
+from ..runtime.lanes import Fork, Spread
 from ..runtime.memory import Arena, Memory
 from ..runtime.native import all_tasks, join_tasks
-from .gpu import GpuSide, out_of_memory
+from .gpu import GpuSide, out_of_memory, title
 from .program import Program
 from .value import Step, Value
 
@@ -31,6 +31,7 @@ class Binder:
         arena: memory of the temporaries.
         feeds: arrays of fed tensors that the caller owns (the body of a scan); others are cut from the arena.
         outs: arrays the caller wants outputs written to, by the outputs' root values.
+        others: where several GPUs have memories of their own, the binders of all, by number.
     """
 
     def __init__(
@@ -40,7 +41,9 @@ class Binder:
         arena: Arena,
         feeds: Mapping[Tensor, Any] | None = None,
         outs: Mapping[Value, Any] | None = None,
+        others: Mapping[int, Binder] | None = None,
     ) -> None:
+        self.others = others
         self.program = program
         self.device = device
         self.arena = arena
@@ -54,6 +57,10 @@ class Binder:
         """The array of a value."""
         found = self.arrays.get(v)
         if found is None:
+            if self.others is not None and not v.root.is_const:
+                place = self.others[self.program.homes.get(v.root, 0)]
+                if place is not self:
+                    return place.array(v)
             found = self.arrays[v] = self._find(v)
         return found
 
@@ -76,6 +83,8 @@ class Binder:
         target = program.writes.get(v)
         if target is not None:
             return target.data
+        if v in program.replicas:
+            return program.replicas[v][0].replica(self.device)
         return self.arena.array(program.offsets[v], v.shape, v.dtype)
 
     def _scalar(self, v: Value) -> Any:
@@ -93,29 +102,45 @@ class Binder:
         """The calls of each step."""
         calls: list[Sequence[Thunk]] = []
         for step, scratch in zip(self.program.steps, self.program.scratch, strict=True):
-            ins = [self._input(step, v) for v in step.ins]
-            outs = [None if v is None else self.array(v) for v in step.outs]
-            work = [self.arena.array(offset, spec.shape, spec.dtype) for offset, spec in scratch]  # type: ignore[arg-type]
-            bound = step.bind(Binding(self.device.xp, ins, outs, work, step.prepared, step.where))
-            if self.device.is_gpu and not step.captures:
-                bound = [Eager(call, f"{step.op.name} of {step.where}") for call in bound]
-            calls.append(as_tasks(bound) if self.program.engine == "native" else bound)
+            if self.others is None:
+                calls.append(self._calls(step, scratch))
+                continue
+            there = self.others[self.program.home(step.lane)]
+            with there.device.active():
+                calls.append(there._calls(step, scratch))
         return calls
+
+    def _calls(self, step: Step, scratch: Sequence[tuple[int, Spec]]) -> Sequence[Thunk]:
+        ins = [self._input(step, v) for v in step.ins]
+        outs = [None if v is None else self.array(v) for v in step.outs]
+        work = [self.arena.array(offset, spec.shape, spec.dtype) for offset, spec in scratch]  # type: ignore[arg-type]
+        bound = step.bind(Binding(self.device.xp, ins, outs, work, step.prepared, step.where))
+        if self.device.is_gpu and not step.captures:
+            bound = [Eager(call, f"{step.op.name} of {step.where}") for call in bound]
+        return as_tasks(bound) if self.program.engine == "native" else bound
 
     def thunks(self) -> list[Thunk]:
         """The calls of all steps in order, neighbours joined."""
         by_step = self.calls_by_step()
         if len(self.program.segments) < 2:
             return [*self._copies, *join_tasks([call for calls in by_step for call in calls])]
-        phases: dict[int, list[list[Thunk]]] = {}
+        phases: dict[int, dict[int, list[Thunk]]] = {}
         first = 0
-        for phase, _, count in self.program.segments:
+        for phase, lane, count in self.program.segments:
             calls = [call for calls in by_step[first : first + count] for call in calls]
-            phases.setdefault(phase, []).append(join_tasks(calls))
+            phases.setdefault(phase, {})[lane] = join_tasks(calls)
             first += count
-        threads = not self.device.is_gpu
-        parts = [lanes if len(lanes) == 1 else [[Fork(lanes, threads)]] for lanes in phases.values()]
-        return [*self._copies, *(call for (calls,) in parts for call in calls)]
+        return [*self._copies, *(call for lanes in phases.values() for call in self._side_by_side(lanes))]
+
+    def _side_by_side(self, lanes: dict[int, list[Thunk]]) -> list[Thunk]:
+        """The calls of a phase."""
+        if self.others is not None and any(lanes):
+            where, places = title(self.program), {self.program.home(lane): calls for lane, calls in lanes.items()}
+            xp = self.device.xp
+            return [Spread({i: [Replay(xp, calls, f"{where} on GPU {i}")] for i, calls in places.items()})]
+        if len(lanes) == 1:
+            return next(iter(lanes.values()))
+        return [Fork(list(lanes.values()), threads=not self.device.is_gpu)]
 
 
 class Plan:
@@ -154,15 +179,23 @@ class Plan:
 
     def _bind(self, memory: Memory) -> None:
         program = self.program
-        arena = memory.arena(program.arena_bytes)
-        binder = Binder(program, self.device, arena)
+        binder = self._binder(memory)
         self.calls = binder.thunks()
         self.feeds = [binder.array(v) for v in program.feeds.values()]
         self.outs = [binder.array(v) for v in program.outputs]
         self.commits = [(var.data, binder.array(v)) for var, v in program.commits]
         if self.device.is_gpu:
-            self.gpu = GpuSide(self, arena)
+            self.gpu = GpuSide(self, binder.arena)
         self._native = all_tasks(self.calls)
+
+    def _binder(self, memory: Memory) -> Binder:
+        program = self.program
+        if len(program.arenas) < 2:
+            return Binder(program, self.device, memory.arena(program.arena_bytes))
+        binders: dict[int, Binder] = {}
+        for home, nbytes in program.arenas.items():
+            binders[home] = Binder(program, gpus()[home], memory.on(gpus()[home]).arena(nbytes), others=binders)
+        return binders[0]
 
     def run(self, feeds: Sequence[Any]) -> list[Any]:
         """Feed, execute, update; returns host copies of the outputs (NumPy scalars for rank 0).

@@ -13,6 +13,7 @@ from ..graph.tensor import Tensor, Variable
 from ..kernels.fused import Fused
 from ..kernels.native.opcodes import opcodes
 from ..ops.elementwise import Identity
+from ..runtime.lanes import home_of
 from ..runtime.memory import ArenaPlanner
 from ..runtime.native import adopt_threads
 from .blocked import Blocked, group_elementwise
@@ -20,6 +21,7 @@ from .epilogue import join_epilogues
 from .fusion import fuse
 from .lowering import Lowering
 from .partition import partition, read_outside
+from .transfers import first_brought, spread
 from .value import Step, Value
 from .widening import widen
 
@@ -37,12 +39,17 @@ class Program:
         external: fed tensors and outputs live in arrays of the caller (the body of a scan).
         engine: whose kernels the steps use where it has any: 'numpy', 'native' or 'cuda'.
         lane_of: number of the device that runs what was made in a device scope; None: all runs on one.
+        memories: the devices are GPUs with memories of their own (see `transfers`).
+        reduces: they add up gradients themselves.
 
     Attributes:
         steps: operations in order.  segments: (phase, lane, number) of the steps that follow each other on a device.
-        arena_bytes: size of all temporaries together.
+        arena_bytes: size of all temporaries together.  arenas: the size on each GPU.
+        homes: numbers of the GPUs that have the temporaries, where not the first.
+        replicas: temporaries that are copies of variables on other GPUs.
         offsets: place of each temporary in the arena.  writes: temporaries computed in a variable's own storage.
         commits: (variable, value) still to be copied at the end.
+        updated: whether variables get new values.
     """
 
     def __init__(
@@ -54,8 +61,11 @@ class Program:
         external: bool = False,
         engine: str = "numpy",
         lane_of: Callable[[str | None], int] | None = None,
+        memories: bool = False,
+        reduces: bool = False,
     ) -> None:
-        lowering = Lowering(feeds, known, lane_of)
+        lowering = Lowering(feeds, known, lane_of, reduces)
+        self.memories = memories
         self.external = external
         self.engine = engine
         self.outputs = [self._there(lowering, v) for v in lowering.lower(outputs)]
@@ -66,8 +76,12 @@ class Program:
             for var, value in zip(targets, new, strict=True)
             if value.kind != "void"
         ]
+        self.updated = bool(self.commits)
         self.feeds = {t: lowering.values[t] for t in feeds}
         self.segments: list[tuple[int, int, int]] = []
+        self.homes: dict[Value, int] = {}
+        self.replicas: dict[Value, tuple[Variable, int]] = {}
+        self.arenas: dict[int, int] = {}
         self.steps = self._live(lowering.steps)
         self.writes: dict[Value, Variable] = {}
         self._by_root: dict[Step, dict[Value, list[Value]]] = {}
@@ -111,6 +125,9 @@ class Program:
                 live.append(step)
                 needed.update(v.root for v in step.ins)
         live.reverse()
+        if self.memories:
+            live = self._spread(live)
+            needed.update(v.root for step in live for v in step.ins)
         kept = {v.root for v in self.outputs} | {v.root for _, v in self.commits}
         if self.engine == "native":
             adopt_threads()
@@ -118,6 +135,8 @@ class Program:
         live = []
         for (phase, lane, steps), crossing in zip(segments, read_outside(segments), strict=True):
             steps = self._joined(steps, kept | crossing, kept - {v.root for v in self.outputs} - crossing)
+            if self.memories:
+                steps = first_brought(steps)
             self.segments.append((phase, lane, len(steps)))
             for step in steps:
                 step.lane = lane
@@ -129,6 +148,18 @@ class Program:
                     step.outs[i] = None  # type: ignore[call-overload]
             step.choose(self.engine)
         return live
+
+    def _spread(self, live: list[Step]) -> list[Step]:
+        """The steps, with copies between GPUs."""
+        n = len(self.outputs)
+        live, results, self.homes, self.replicas = spread(live, [*self.outputs, *(v for _, v in self.commits)])
+        self.outputs = results[:n]
+        self.commits = [(var, v) for (var, _), v in zip(self.commits, results[n:], strict=True)]
+        return live
+
+    def home(self, lane: int) -> int:
+        """Which memory a lane has."""
+        return home_of(lane) if self.memories else lane
 
     def _joined(self, steps: list[Step], kept: set[Value], updated: set[Value]) -> list[Step]:
         """The steps of a segment, fewer."""
@@ -150,10 +181,10 @@ class Program:
         """Index of the last step that reads each root, or that runs while another device may read it."""
         last: dict[Value, int] = {}
         ends = self._phase_ends()
-        lanes = {v: step.lane for step in self.steps for v in step.outs if v is not None}
+        homes = {v: self.home(step.lane) for step in self.steps for v in step.outs if v is not None}
         for i, step in enumerate(self.steps):
             for v in step.ins:
-                read = i if lanes.get(v.root, 0) == step.lane else ends[i]
+                read = i if homes.get(v.root, 0) == self.home(step.lane) else ends[i]
                 last[v.root] = max(last.get(v.root, 0), read)
         for v in self.outputs:
             last[v.root] = FOREVER
@@ -196,8 +227,8 @@ class Program:
         return all(v.base is None and self._may_overwrite(step, value, v) for v in self._same_memory(step, root))
 
     def _plan_memory(self) -> int:
-        planners = {lane: ArenaPlanner() for lane in sorted({0, *(step.lane for step in self.steps)})}
-        homes: dict[Value, int] = {}  # roots to the lane whose memory holds them
+        planners = {home: ArenaPlanner() for home in sorted({0, *(self.home(step.lane) for step in self.steps)})}
+        homes: dict[Value, int] = {}  # roots to the memory that holds them
         blocks: dict[Value, tuple[int, int]] = {}
         last_use = self._last_use
         external = {v.root for v in self.outputs} if self.external else set()
@@ -217,11 +248,12 @@ class Program:
             if v not in last_use:
                 release(v)  # fed but unused: kept only so that it can be fed
         for i, step in enumerate(self.steps):
-            planner = planners[step.lane]
+            home = self.home(step.lane)
+            planner = planners[home]
             for out in step.outs:
-                if out is None or out in self.writes or out in external:
+                if out is None or out in self.writes or out in external or out in self.replicas:
                     continue
-                homes[out] = step.lane
+                homes[out] = home
                 donor = self._donor(step, i, out, blocks, homes)
                 blocks[out] = blocks.pop(donor) if donor is not None else planner.allocate(out.nbytes)
                 self.offsets[out] = blocks[out][0]
@@ -240,6 +272,9 @@ class Program:
 
     def _side_by_side(self, planners: dict[int, ArenaPlanner], homes: dict[Value, int]) -> int:
         """Puts the memories of the lanes one after the other; returns the size of all."""
+        if self.memories:
+            self.arenas = {home: planner.size for home, planner in planners.items()}
+            return sum(self.arenas.values())
         starts, size = {}, 0
         for lane, planner in planners.items():
             starts[lane] = size
@@ -260,7 +295,7 @@ class Program:
             root = candidate.root
             if (
                 root in blocks
-                and homes[root] == step.lane
+                and homes[root] == self.home(step.lane)
                 and self._last_use.get(root) == i
                 and candidate.dtype == out.dtype == root.dtype
                 and root.size == out.size

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from ..runtime import device as devices
+from ..runtime import replicas
 from . import algebra, scope
 from .dtype import DType, as_dtype, floatx, is_number
 from .op import Op, Partial, Spec
@@ -250,6 +251,7 @@ class Variable(Tensor):
         self._name = scope.unique_name(name or "Variable") + ":0"
         scope.register(self._name[:-2], self)
         self._data: Any = None
+        self._replicas: dict[str, Any] = {}
         self._device = devices.default_device()
         self.constraint = constraint
         self._placement = scope.current_device()
@@ -276,6 +278,15 @@ class Variable(Tensor):
                 self._initial = np.broadcast_to(initial.flat[0], initial.shape)  # kept for `reset`, but small
             self._data = self._device.asarray(initial, self.dtype)
         return self._data
+
+    def replica(self, device: devices.Device) -> Any:
+        """The array for a copy of the value on another GPU; who reads it sees to its content (`runtime.replicas`)."""
+        shape = self.data.shape
+        found = self._replicas.get(device.name)
+        if found is None or found.shape != shape:
+            with device.active():
+                found = self._replicas[device.name] = device.empty(shape, self.dtype)
+        return found
 
     def reset(self) -> None:
         """Take the initial value again; one made of random tensors is drawn anew."""
@@ -308,6 +319,7 @@ class Variable(Tensor):
             raise ValueError(
                 f"cannot set variable {self.name!r} of shape {tuple(self.shape)} to a value of shape {value.shape}"
             )
+        replicas.written()
         if self._data is None:
             self._data = self._device.asarray(value, self.dtype)
         elif self._data.shape == value.shape:

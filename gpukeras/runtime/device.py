@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -21,12 +23,15 @@ class Device:
         name: '/cpu:0', '/gpu:0', ... or 'planonly' (builds plans, executes nothing).
         xp: array module, NumPy or CuPy.
         engine: whose kernels plans use: 'numpy', 'native' or 'cuda'.
+        number: of the GPU.
     """
 
-    def __init__(self, name: str, xp: ModuleType, engine: str = "numpy") -> None:
+    def __init__(self, name: str, xp: ModuleType, engine: str = "numpy", number: int = 0) -> None:
         self.name = name
         self.xp = xp
         self.engine = engine
+        self.number = number
+        self._stream: Any = None
         self.executes = name != "planonly"
         self.is_gpu = xp is not np
 
@@ -66,9 +71,32 @@ class Device:
         else:
             np.copyto(out, value, casting="unsafe")
 
+    # --- several GPUs in one process
+
+    @contextlib.contextmanager
+    def active(self) -> Iterator[Any]:
+        """Makes this GPU the current one, and on another than the first its own stream; gives the stream.
+
+        Arrays are made on the current GPU, and calls are queued there.
+        """
+        with self.xp.cuda.Device(self.number):
+            if self.number == 0:
+                yield self.xp.cuda.get_current_stream()
+                return
+            if self._stream is None:
+                self._stream = self.xp.cuda.Stream(non_blocking=True)
+            with self._stream:
+                yield self._stream
+
+    def event(self) -> Any:
+        """An event for this GPU's streams to record."""
+        with self.xp.cuda.Device(self.number):
+            return self.xp.cuda.Event(disable_timing=True)
+
 
 PLAN_ONLY = Device("planonly", np)
 _default: Device | None = None
+_gpus: list[Device] = []
 
 
 def cupy_or_reason() -> tuple[ModuleType | None, str]:
@@ -107,6 +135,18 @@ def default_device() -> Device:
         else:
             _default = Device("/cpu:0", np, "native" if native.load() is not None else "numpy")
     return _default
+
+
+def gpus() -> list[Device]:
+    """The GPUs that this process may use, the default device first; none where that is the CPU."""
+    global _gpus
+    first = default_device()
+    if not first.is_gpu:
+        return []
+    if not _gpus or _gpus[0] is not first:
+        count = 1 if first.number else int(first.xp.cuda.runtime.getDeviceCount())
+        _gpus = [first, *(Device(f"/gpu:{i}", first.xp, first.engine, i) for i in range(1, count))]
+    return _gpus
 
 
 def limit_gpu_memory(fraction: float) -> int | None:

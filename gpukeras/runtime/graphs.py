@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .lanes import Fork
+from .lanes import Fork, Spread
 
 Thunk = Callable[[], object]
 
@@ -43,6 +43,11 @@ def eager_names(call: Thunk) -> list[str]:
     return [call.name] if isinstance(call, Eager) else []
 
 
+def _stays(call: Thunk) -> bool:
+    """Whether a call is made at every run: calls on several GPUs are recorded on each of them, by themselves."""
+    return isinstance(call, Spread) or bool(eager_names(call))
+
+
 def enabled() -> bool:
     """Whether graphs are wanted: GPUKERAS_CUDA_GRAPHS is not 0."""
     return os.environ.get(VARIABLE, "").strip() != "0"
@@ -58,13 +63,15 @@ class Replay:
         xp: CuPy.
         calls: calls that queue work on CuPy's current stream; whoever makes them keeps their arrays.
         where: what they make up, for the log.
+        before: called before every run.
 
     Attributes:
         graphs: the graphs recorded.
     """
 
-    def __init__(self, xp: Any, calls: Sequence[Thunk], where: str) -> None:
+    def __init__(self, xp: Any, calls: Sequence[Thunk], where: str, before: Thunk | None = None) -> None:
         self.xp = xp
+        self.before = before
         self.calls = list(calls)
         self.where = where
         self.graphs: list[Any] = []
@@ -77,6 +84,8 @@ class Replay:
 
     def __call__(self) -> None:
         """Makes the calls."""
+        if self.before is not None:
+            self.before()
         if self._parts is not None:
             for part in self._parts:
                 part()
@@ -91,7 +100,7 @@ class Replay:
         """Runs everything once more and returns what to call from now on."""
         parts: list[Thunk] = []
         names: list[str] = []
-        for stays, group in itertools.groupby(self.calls, lambda call: bool(eager_names(call))):
+        for stays, group in itertools.groupby(self.calls, _stays):
             calls = list(group)
             graph = None if stays or len(calls) < _LEAST else self._record(calls)
             if stays:

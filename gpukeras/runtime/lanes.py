@@ -1,20 +1,22 @@
 """Lanes: what several devices run side by side between the parts of a plan that they have in common.
 
-`GPUKERAS_VIRTUAL_DEVICES=4` splits the device there is into four, seen as GPUs 0 to 3: programs for several GPUs then
-run, and can be tested, on one CPU or one GPU.
+On a machine with several GPUs each is a device.  `GPUKERAS_VIRTUAL_DEVICES=4` splits the one device there is (of
+several GPUs the first) into four, seen as GPUs 0 to 3: programs for several GPUs then run, and can be tested, on one
+CPU or one GPU.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 
 import numpy as np
 
 from . import native
+from .device import Device, gpus
 
 Thunk = Callable[[], object]
 
@@ -48,12 +50,30 @@ def gpu_number(name: str | None) -> int | None:
 def lane_of(name: str | None) -> int:
     """Lane of what was made in a device scope: 1 for GPU 0 and so on, 0 for the CPU, no device, or one not there."""
     number = gpu_number(name)
-    return 0 if number is None or number >= virtual_devices() else number + 1
+    return 0 if number is None or number >= (virtual_devices() or len(gpus())) else number + 1
 
 
-def lanes() -> Callable[[str | None], int] | None:
-    """What tells the lane of a device scope, or None where there is but one device."""
-    return lane_of if virtual_devices() > 1 else None
+def lanes(device: Device | None = None) -> Callable[[str | None], int] | None:
+    """What tells the lane of a device scope, or None where there is but one device.
+
+    Arguments:
+        device: where the plan is to run; default: the default device.
+    """
+    return lane_of if virtual_devices() > 1 or have_memories(device) else None
+
+
+def have_memories(device: Device | None = None) -> bool:
+    """Whether the lanes of a plan are GPUs with memories of their own.
+
+    Arguments:
+        device: where the plan is to run; default: the default device.
+    """
+    return not virtual_devices() and len(gpus()) > 1 and device in (None, gpus()[0])
+
+
+def home_of(lane: int) -> int:
+    """Number of the GPU that has the memory of a lane: what the GPUs have in common is on the first one."""
+    return max(lane - 1, 0)
 
 
 class _Pool:
@@ -85,6 +105,40 @@ def _run(branch: Sequence[Thunk]) -> None:
     with np.errstate(all="ignore"):
         for call in branch:
             call()
+
+
+class Spread:
+    """One call that queues lists of calls on several GPUs, where they run side by side.
+
+    One thread queues them all: Python runs one thread at a time, so more would not queue faster, and what a CUDA graph
+    holds is a single call.  The others' streams wait for all that the first GPU was given before, and its stream for
+    all that they are given now; the host waits for nothing.
+
+    Arguments:
+        branches: the GPU's number, and the calls; what one writes no other reads or writes.
+    """
+
+    captures = False
+
+    def __init__(self, branches: Mapping[int, Sequence[Thunk]]) -> None:
+        self._first = list(branches.get(0, ()))
+        self._others = [(gpus()[i], list(calls), gpus()[i].event()) for i, calls in branches.items() if i]
+        self._before = gpus()[0].event()
+
+    def __call__(self) -> None:
+        """Queues them."""
+        stream = gpus()[0].xp.cuda.get_current_stream()
+        self._before.record(stream)
+        for device, calls, done in self._others:
+            with device.active() as own:
+                own.wait_event(self._before)
+                for call in calls:
+                    call()
+                done.record(own)
+        for call in self._first:
+            call()
+        for _, _, done in self._others:
+            stream.wait_event(done)
 
 
 class Fork:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_left, insort
 from typing import Any
 
@@ -90,11 +91,17 @@ class Memory:
     def __init__(self, device: Device) -> None:
         self._device = device
         self._raw: Any = None
+        self._others: dict[str, Memory] = {}
+
+    def on(self, device: Device) -> Memory:
+        """The memory on another GPU that goes with this one."""
+        return self if device is self._device else self._others.setdefault(device.name, Memory(device))
 
     def arena(self, nbytes: int) -> Arena:
         """An arena of at least `nbytes`; its content is not kept from one run to the next."""
         need = Arena.reserve(nbytes)
         have = 0 if self._raw is None else self._raw.size
         if need > have:
-            self._raw = self._device.empty((max(need, have * 2),), "uint8")
+            with self._device.active() if self._device.number else contextlib.nullcontext():
+                self._raw = self._device.empty((max(need, have * 2),), "uint8")
         return Arena(self._device.xp, self._raw)

@@ -1,8 +1,31 @@
 """Arrays of a GPU that is not there. What CuPy refuses, they refuse."""
 
+import ctypes
 from types import SimpleNamespace
 
 import numpy as np
+
+
+class Pointer:
+    """`cupy.cuda.MemoryPointer` to where an array lies."""
+
+    def __init__(self, array):
+        self.ptr = array.host.__array_interface__["data"][0]
+        self.mem, self.device_id, self.device, self._cupy = array.block, array.device_id, array.device, array.cupy
+        self._room = array.cupy, array.block
+
+    def copy_from_device_async(self, src, size, stream=None):
+        """Copies bytes from memory of this or another device, on a stream of the device in use."""
+        assert type(src) is Pointer and src._cupy is self._cupy, "the source is memory of a device"
+        machine = self._cupy.machine
+        if machine.current_device not in (self.device_id, src.device_id):
+            raise ValueError(f"a copy from device {src.device_id} to {self.device_id} on {machine.current_device}")
+        if src.device_id != self.device_id:
+            self._cupy.peer_copies.append((src.device_id, self.device_id, size))
+        kept = self._room, src._room  # as long as the copy waits
+        machine.stream().put(lambda: kept and ctypes.memmove(self.ptr, src.ptr, size))
+
+    copy_from_async = copy_from_device_async
 
 
 class Array:
@@ -33,9 +56,7 @@ class Array:
 
     @property
     def data(self):
-        return SimpleNamespace(
-            ptr=self.host.__array_interface__["data"][0], mem=self.block, device_id=self.device_id, device=self.device
-        )
+        return Pointer(self)
 
     @property
     def flags(self):

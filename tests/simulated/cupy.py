@@ -206,7 +206,7 @@ class Cupy:
     def __init__(self, devices=1, memory=1 << 32):
         self.__name__ = f"cupy-{next(_numbers)}"
         self.devices, self.memory = devices, memory
-        self.launches, self.order = [], 0
+        self.launches, self.order, self.peer_copies = [], 0, []
         self.machine = Machine(devices)
         self.pools, self.pinned = weakref.WeakSet(), Pinned()
         self._pool = MemoryPool(self)
