@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..compiler.function import Function as Compiled
-from ..compiler.steps import Steps
+from ..compiler.steps import GpuSteps, Steps, steps_of
 from ..graph.tensor import Tensor, Variable
 from ..runtime.feed import Rows
 from .control import update as _checked_update
@@ -117,19 +117,19 @@ class Function:
         arrays = iter(compiled([]))
         values[:] = [next(arrays) if isinstance(x, Tensor) else x for x in values]
 
-    def steps(self, inputs: list[Any]) -> Steps | None:
+    def steps(self, inputs: list[Any]) -> Steps | GpuSteps | None:
         """What makes steps over rows of the same arrays, one batch after the other.
 
         Arguments:
             inputs: list of arrays of N rows, and numbers for a learning phase, one per input.
 
         Returns:
-            A `Steps`, or None where the function is to be called with each batch.
+            A `Steps`, or what stands for it on a GPU; None where the function is to be called with each batch.
         """
         if self._sparse or self.feed_dict or self._extra or len(inputs) != len(self.inputs):
             return None
         given = tuple([i for i in self._fed if inputs[i] is not None])
-        return Steps(self._function(given), [inputs[i] for i in given])
+        return steps_of(self._function(given), [inputs[i] for i in given])
 
     def __call__(self, inputs: Any) -> list[Any]:
         """Runs on one set of values.

@@ -108,7 +108,7 @@ def out_of_memory(program: Program, xp: Any, error: MemoryError) -> MemoryError:
         return error
     free, total = xp.cuda.runtime.memGetInfo()
     pool = xp.get_default_memory_pool()
-    limit = f"; the pool may take {_bytes(pool.get_limit())} of it (K.limit_gpu_memory)" if pool.get_limit() else ""
+    limit = f"; the session limits itself to {_bytes(pool.get_limit())}" if pool.get_limit() else ""
     lines = [
         f"out of GPU memory: {title(program)} needs {_bytes(program.arena_bytes)} for what its steps pass on, beside "
         f"the weights; {_bytes(free)} of {_bytes(total)} are free{limit}.",

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..graph import tensor as graph_tensor
 from ..runtime import native
+from .gpu_steps import GpuSteps
 from .plan import Plan
 
 if TYPE_CHECKING:
@@ -22,6 +23,21 @@ class _Loop(NamedTuple):
     native: Any
     adds: bool
     wholes: tuple[np.ndarray, ...]
+
+
+def steps_of(function: Function, values: Sequence[Any]) -> Steps | GpuSteps:
+    """What makes steps of a function whose inputs are rows of arrays, on its device.
+
+    Arguments:
+        function: compiled function.
+        values: one per input: arrays of N rows, and numbers for inputs that are fed by value.
+    """
+    fixed = function.by_value
+    arrays = [x for x, by_value in zip(values, fixed, strict=True) if not by_value]
+    if function.device.is_gpu and arrays and all(type(x) is np.ndarray and x.ndim and len(x) for x in arrays):
+        known = [bool(np.any(x)) if by_value else None for x, by_value in zip(values, fixed, strict=True)]
+        return GpuSteps(function, arrays, known)
+    return Steps(function, values)
 
 
 class Steps:

@@ -14,7 +14,6 @@ Thunk = Callable[[], object]
 
 VARIABLE = "GPUKERAS_CUDA_GRAPHS"
 WARM_UPS = 1  # runs before recording: kernels are compiled and libraries loaded in them
-_LEAST = 2  # calls that are worth a graph
 
 _log = logging.getLogger("gpukeras")
 
@@ -79,7 +78,7 @@ class Replay:
         self._left = WARM_UPS
         self._pool: Any = None
         self._stream: Any = None
-        if not enabled() or len(self.calls) < _LEAST:
+        if not enabled() or not self.calls:
             self._parts = self.calls
 
     def __call__(self) -> None:
@@ -102,7 +101,7 @@ class Replay:
         names: list[str] = []
         for stays, group in itertools.groupby(self.calls, _stays):
             calls = list(group)
-            graph = None if stays or len(calls) < _LEAST else self._record(calls)
+            graph = None if stays else self._record(calls)
             if stays:
                 names += [name for call in calls for name in eager_names(call)]
             if graph is None:

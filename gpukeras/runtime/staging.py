@@ -57,8 +57,8 @@ class _Slot:
 class Staging:
     """Feeds a plan's input buffers while the step before still runs.
 
-    Two buffers take turns: the host fills one, a side stream copies it to the device, and the plan's stream takes it over
-    from there.  A buffer is filled again only when its last copy has been made.
+    Two buffers take turns: the host fills one, a side stream copies it to the device, and the plan's stream takes it
+    over from there.  A buffer is filled again only when its last copy has been made.
 
     Arguments:
         xp: CuPy.

@@ -22,9 +22,9 @@ from .streams import CUDARuntimeError, Event, Graph, Machine
 UFUNCS = set(
     """absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and bitwise_or bitwise_xor cbrt ceil
     copysign cos cosh divide equal exp exp2 expm1 floor floor_divide fmax fmin fmod greater greater_equal heaviside
-    invert isfinite isinf isnan left_shift less less_equal log log10 log1p log2 logaddexp logical_and logical_not logical_or
-    logical_xor maximum minimum mod multiply negative not_equal power reciprocal remainder right_shift rint sign sin
-    sinh sqrt square subtract tan tanh true_divide trunc""".split()
+    invert isfinite isinf isnan left_shift less less_equal log log10 log1p log2 logaddexp logical_and logical_not
+    logical_or logical_xor maximum minimum mod multiply negative not_equal power reciprocal remainder right_shift rint
+    sign sin sinh sqrt square subtract tan tanh true_divide trunc""".split()
 )
 #: Functions whose result may look at the memory of their first argument.
 VIEWS = set("broadcast_to diagonal expand_dims moveaxis reshape rollaxis squeeze swapaxes transpose atleast_1d".split())
