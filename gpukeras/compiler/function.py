@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import weakref
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
@@ -132,18 +134,19 @@ class Function:
             else:
                 feeds[tensor] = _fit_shape(tensor, part)
         try:
-            memories = lanes.have_memories(self.device)
-            program = Program(
-                self.outputs,
-                self.updates,
-                feeds,
-                known,
-                engine=self.device.engine,
-                lane_of=lanes.lanes(self.device),
-                memories=memories,
-                reduces=memories and has_nccl(),
-            )
-            return Plan(program, self.device, self._memory)
+            with _no_collection():
+                memories = lanes.have_memories(self.device)
+                program = Program(
+                    self.outputs,
+                    self.updates,
+                    feeds,
+                    known,
+                    engine=self.device.engine,
+                    lane_of=lanes.lanes(self.device),
+                    memories=memories,
+                    reduces=memories and has_nccl(),
+                )
+                return Plan(program, self.device, self._memory)
         except DynamicShape:
             return None
 
@@ -157,6 +160,18 @@ class Function:
             if not isinstance(a, Void):
                 var.assign_value(value)
         return [a if a.ndim else a[()] for a in host[:n]]
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keeps Python from looking for garbage: a plan makes many objects, none of which is, and each look takes long."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _host_array(x: Any) -> np.ndarray:

@@ -153,21 +153,21 @@ class _Gathering:
 
     def _chosen(self, piece: Piece, makers: list[Cluster]) -> Cluster | None:
         """A cluster that takes the piece in: one it shares data with, else any that is small as it is itself."""
-        fit = [
-            c
-            for c in self.clusters
-            if len(c.pieces) < MOST_PIECES and all(m is c or m.phase < c.phase for m in makers) and c.accepts(piece)
-        ]
-        for cluster in fit:
-            if cluster.shares(piece):
-                break
-        else:
-            small = [c for c in fit if piece.count <= SMALL and c.count <= SMALL]
-            if not small:
-                return None
-            cluster = small[0]
-        cluster.accepts(piece)
-        return cluster
+        small: Cluster | None = None
+        for cluster in self.clusters:
+            shares = cluster.shares(piece)
+            if not shares and (small is not None or piece.count > SMALL or cluster.count > SMALL):
+                continue
+            if len(cluster.pieces) >= MOST_PIECES or not cluster.accepts(piece):
+                continue
+            if any(m is not cluster and m.phase >= cluster.phase for m in makers):
+                continue
+            if shares:
+                return cluster
+            small = cluster
+        if small is not None:
+            small.accepts(piece)
+        return small
 
     def _joined(self, piece: Piece, makers: list[Cluster]) -> Cluster | None:
         """The clusters that made the piece's operands as one, where they can be and it can read them there."""

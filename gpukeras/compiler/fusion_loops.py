@@ -30,9 +30,10 @@ class Cluster:
 
     def shares(self, piece: Piece) -> bool:
         """Whether the piece reads an array that the cluster reads or makes."""
-        return any(
-            s.how != "scalar" and (s.value.root in self.made or s.value.root in self._read) for s in piece.sources
-        )
+        for s in piece.sources:
+            if s.how != "scalar" and (s.value.root in self.made or s.value.root in self._read):
+                return True
+        return False
 
     def accepts(self, piece: Piece) -> bool:
         """Whether the loop can take the piece in; `add` is to follow."""

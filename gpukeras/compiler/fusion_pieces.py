@@ -141,7 +141,7 @@ def expanded(step: Step) -> list[Step]:
     centre = mean
     if mean.shape != kept:
         centre = Value(kept, mean.dtype, "view")  # type: ignore[arg-type]
-        centre.base, centre.op = mean, Reshape(kept)
+        centre.look_at(mean, Reshape(kept))
     squares = Value(x.shape, x.dtype, "temp")
     average = Mean(op.axes, op.keepdims)
     steps = [

@@ -239,8 +239,7 @@ class Lowering:
         value = Value(spec.shape, spec.dtype, "view")  # type: ignore[arg-type]
         if base.uniform is not None:
             return self.constant(base.uniform, value.shape, value.dtype)
-        value.base = base
-        value.op = op
+        value.look_at(base, op)
         value._proto = op.view(base.proto, value.shape)
         return value
 

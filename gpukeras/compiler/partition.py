@@ -54,6 +54,8 @@ def _distance(made: int, read: int) -> int:
 
 def read_outside(segments: Sequence[Segment]) -> list[set[Value]]:
     """For each segment the root values that others read."""
+    if len(segments) < 2:
+        return [set() for _ in segments]
     readers: dict[Value, set[int]] = {}
     for i, segment in enumerate(segments):
         for step in segment.steps:

@@ -40,9 +40,10 @@ class Value:
             from rows that are not there).
         const: the array, for constants that are not uniform.
         uniform: the scalar all elements are known to equal, else None.
+        root: the value whose memory this one looks at.
     """
 
-    __slots__ = ("shape", "size", "dtype", "kind", "const", "uniform", "base", "op", "tensor", "step", "_proto")
+    __slots__ = ("shape", "size", "dtype", "kind", "const", "uniform", "base", "root", "op", "tensor", "step", "_proto")
 
     def __init__(self, shape: tuple[int, ...], dtype: DType, kind: str) -> None:
         self.shape = shape
@@ -52,6 +53,7 @@ class Value:
         self.const: np.ndarray | None = None
         self.uniform: Any = None
         self.base: Value | None = None
+        self.root = self
         self.op: Op | None = None
         self.tensor: Tensor | None = None
         self.step: Step | None = None
@@ -72,13 +74,11 @@ class Value:
         """Whether the content is known before the plan runs."""
         return self.const is not None or self.uniform is not None
 
-    @property
-    def root(self) -> Value:
-        """The value whose memory this one looks at."""
-        v = self
-        while v.base is not None:
-            v = v.base
-        return v
+    def look_at(self, base: Value, op: Op) -> None:
+        """Become what `op` sees of the memory of `base`."""
+        self.base = base
+        self.root = base.root
+        self.op = op
 
     @property
     def variable(self) -> Variable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ class DType(str):
         """The same dtype (there are no reference types)."""
         return self
 
-    @property
+    @cached_property
     def is_floating(self) -> bool:
         """Whether this is float16, bfloat16, float32 or float64."""
         return "float" in self
@@ -45,7 +46,7 @@ class DType(str):
         """NumPy scalar type."""
         return np.dtype(str(self)).type
 
-    @property
+    @cached_property
     def itemsize(self) -> int:
         """Bytes per element."""
         return np.dtype(str(self)).itemsize
