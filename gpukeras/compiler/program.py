@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from ..graph.tensor import Tensor, Variable
 from ..kernels.fused import Fused
 from ..kernels.native.opcodes import opcodes
 from ..ops.elementwise import Identity
+from ..runtime.device import gpus
 from ..runtime.lanes import home_of
 from ..runtime.memory import ArenaPlanner
 from ..runtime.native import adopt_threads
@@ -146,7 +148,8 @@ class Program:
             for i, v in enumerate(step.outs):
                 if v not in needed and step.op.optional_outputs:
                     step.outs[i] = None  # type: ignore[call-overload]
-            step.choose(self.engine)
+            with gpus()[self.home(step.lane)].active() if self.memories else nullcontext():
+                step.choose(self.engine)
         return live
 
     def _spread(self, live: list[Step]) -> list[Step]:

@@ -30,13 +30,14 @@ class RunCounter:
     """How often a random operation has run: one number per device, kept as long as the operation."""
 
     def __init__(self) -> None:
-        self._arrays: dict[str, Any] = {}
+        self._arrays: dict[tuple[str, int], Any] = {}
 
     def array(self, xp: Any) -> Any:
-        """The count as a uint64 array of shape (1,) of this array module."""
-        if xp.__name__ not in self._arrays:
-            self._arrays[xp.__name__] = xp.zeros(1, np.uint64)
-        return self._arrays[xp.__name__]
+        """The count as a uint64 array of shape (1,) of this array module, on the GPU in use."""
+        place = xp.__name__, 0 if xp is np else int(xp.cuda.runtime.getDevice())
+        if place not in self._arrays:
+            self._arrays[place] = xp.zeros(1, np.uint64)
+        return self._arrays[place]
 
 
 def new_seed() -> int:

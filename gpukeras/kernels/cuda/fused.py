@@ -28,7 +28,7 @@ __device__ __forceinline__ T strided(const T* x, int64_t bytes) {
 """
 
 #: Run counters of random operations on the device, by those on the host, which they start from.
-_counters: dict[tuple[str, int], tuple[Any, Any]] = {}
+_counters: dict[tuple[str, int, int], tuple[Any, Any]] = {}
 
 
 class Generated:
@@ -100,8 +100,8 @@ def _kernel(name: str, lines: list[str]) -> str:
 
 
 def device_counter(xp: Any, counter: Any) -> Any:
-    """The run counter on the device that goes with one of the host's, the same for all plans."""
-    key = (xp.__name__, id(counter))
+    """The run counter on the GPU in use that goes with one of the host's, the same for all plans."""
+    key = (xp.__name__, int(xp.cuda.runtime.getDevice()), id(counter))
     if key not in _counters:
         _counters[key] = (counter, xp.asarray(counter))
     return _counters[key][1]
