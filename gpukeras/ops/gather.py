@@ -199,7 +199,8 @@ class ScatterAdd(Op):
         updates, refresh = contiguous(b, 1)
         message = "index {index} is out of range for an axis of length {size}"
         thunks = [clear, *refresh]
-        thunks += _bounded(b, b.ins[0].reshape(-1), index, out.shape[0], self.wrap, message)
+        # the indices may have gaps, which a reshape of theirs would copy now instead of in every run
+        thunks += _bounded(b, b.ins[0], index.reshape(b.ins[0].shape), out.shape[0], self.wrap, message)
         if xp is not np:
             return [*thunks, _add_at(b, out.reshape(out.shape[0], width), index, updates.reshape(count, width))]
         # Rows one by one are slow in np.add.at; single elements at linear indices run in its fast loop.

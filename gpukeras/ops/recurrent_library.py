@@ -150,7 +150,7 @@ class LibraryStepsGrad(Op):
         """Second derivatives, from the recurrence step by step."""
         named = dict(zip(self.parts, node.inputs, strict=True))
         ins = {k: named[k] for k in self.results}
-        cots = {k: named[k] for k in ("dys", "dh", "dc") if k in named}
+        cots: dict[str, Tensor] = {k: named[k] for k in ("dys", "dh", "dc") if k in named}
         outs = {f"d{k}": y for k, y in _written_out(self.cell, ins).items()}
         first = gradients([outs[k] for k in cots], list(ins.values()), list(cots.values()), leaves=list(ins.values()))
         pairs = [(g, dd) for g, dd in zip(first, dys, strict=True) if g is not None and dd is not None]

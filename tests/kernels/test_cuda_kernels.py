@@ -93,3 +93,68 @@ def test_what_does_not_fit_is_left_to_the_array_module():
 def test_empty_arrays_are_left_to_the_array_module():
     table, index = Placeholder((5, 6), "float32"), Placeholder((0,), "int32")
     check([ops.gather(table, index)], {table: normal(5, 6), index: np.zeros(0, "int32")}, [])
+
+
+def random_tensors():
+    return [
+        ops.random_normal((50, 7), 2.0, 3.0, "float32", 5), ops.truncated_normal((1, 4099), 1.0, 0.5, "float32", 6),
+        ops.random_uniform((3, 5), -7, 90, "int32", 7), ops.random_uniform((11,), 0, 2**32, "int64", 8),
+        ops.random_binomial((301,), 0.3, "float32", 9),
+    ]  # fmt: skip
+
+
+def test_random_numbers_are_those_of_every_device():
+    outs = random_tensors()
+    first = run_numpy(outs, {}, "numpy", times=1)
+    want = run_numpy(outs, {}, "numpy", times=1)
+    for out in outs:
+        out.node.op.counter.array(np)[:] = 0
+    device = Device("/gpu:0", Cupy(), "cuda")
+    program = Program(outs, [], {}, engine="cuda")
+    assert sorted(step.kernel.name for step in program.steps) == sorted(
+        f"cuda:{name}"
+        for name in ("random_normal", "truncated_normal", "random_integers_int32", "random_integers_int64")
+        + ("random_binomial",)
+    )
+    plan = Plan(program, device, Memory(device))
+    for values in (first, want):
+        for g, w in zip(plan.run([]), values, strict=True):
+            assert g.dtype == w.dtype
+            np.testing.assert_allclose(g, w, 1e-6, 2e-6)
+
+
+@pytest.mark.parametrize("keep", [0.75, 0.3])
+def test_random_numbers_that_loops_usually_draw(monkeypatch, keep):
+    """Without the compiler pass that makes loops they have kernels of their own."""
+    from gpukeras.compiler import program as programs
+
+    monkeypatch.setattr(programs, "opcodes", frozenset)
+    outs = [ops.dropout_mask((33, 7), keep, "float32", 3), ops.random_uniform((100,), -2.0, 3.0, "float32", 4)]
+    want = run_numpy(outs, {}, "numpy", times=1)
+    for out in outs:
+        out.node.op.counter.array(np)[:] = 0
+    device = Device("/gpu:0", Cupy(), "cuda")
+    program = Program(outs, [], {}, engine="cuda")
+    assert [step.kernel.name for step in program.steps] == ["cuda:dropout", "cuda:random_uniform"]
+    for g, w in zip(Plan(program, device, Memory(device)).run([]), want, strict=True):
+        np.testing.assert_array_equal(g, w)
+
+
+@pytest.mark.parametrize("shape, index_shape", [((6, 9), (6, 1)), ((2, 3, 5), (2, 3, 4)), ((300, 2), (300, 2))])
+def test_elements_along_rows(shape, index_shape):
+    x, index = Placeholder(shape, "float32"), Placeholder(index_shape, "int32")
+    y = ops.take_along_axis(x, index)
+    outs = [y, *gradients(ops.sum(ops.multiply(y, y)), [x])]
+    places = np.random.default_rng(1).integers(0, shape[-1], index_shape).astype("int32")
+    check(outs, {x: normal(*shape), index: places}, ["take_along", "put_along"])
+
+
+@pytest.mark.parametrize("deterministic", ["", "1"])
+def test_embedding_whose_gradient_and_indices_have_gaps(monkeypatch, deterministic):
+    monkeypatch.setenv("GPUKERAS_DETERMINISTIC", deterministic)
+    table, index, w = Placeholder((9, 3), "float32"), Placeholder((4, 5), "int32"), Placeholder((4, 5, 3), "float32")
+    turned = ops.transpose(index, (1, 0))
+    loss = ops.sum(ops.multiply(ops.transpose(ops.gather(table, turned), (1, 0, 2)), w))
+    feeds = {table: normal(9, 3), index: np.random.default_rng(0).integers(0, 9, (4, 5)).astype("int32")}
+    kind = "sorted" if deterministic else "atomic"
+    check(gradients(loss, [table]), feeds | {w: normal(4, 5, 3)}, [f"scatter_add:{kind}"])

@@ -50,6 +50,8 @@ def launch(
 def _argument(value: Any) -> Any:
     if value is None:
         return np.uint64(0)
+    if isinstance(value, np.generic):  # a float64 is one of Python's floats too
+        return value
     if isinstance(value, bool):
         raise TypeError("a kernel's argument is a bool; pass an int")
     if isinstance(value, int):

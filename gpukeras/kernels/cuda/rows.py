@@ -12,7 +12,7 @@ import numpy as np
 
 from ...graph.dtype import as_dtype
 from ...graph.op import Binding, Spec, Thunk
-from ...ops.gather import Gather, ScatterAdd
+from ...ops.gather import Gather, PutAlong, ScatterAdd, TakeAlong
 from ...ops.reduction import concrete_axes
 from ...ops.softmax import Moments
 from ..registry import Kernel, kernel
@@ -22,6 +22,7 @@ from .launch import THREADS, blocks_for, launch
 _SORTED = 2 * THREADS  # keys that a block sorts by itself
 _COLUMNS = 32  # of a block of column_moments_parts
 _MOST_PARTS = 128
+_FEW_PLACES = 8  # of a row, which every element of it looks at
 
 
 @kernel("cuda", Moments)
@@ -59,7 +60,7 @@ def moments(op: Moments, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kern
 
 
 def _index(b: Binding, place: int, target: Any) -> Thunk:
-    return partial(b.xp.copyto, target, b.ins[place].reshape(-1))
+    return partial(b.xp.copyto, target.reshape(b.ins[place].shape), b.ins[place])
 
 
 @kernel("cuda", Gather)
@@ -82,31 +83,34 @@ def gather(op: Gather, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel
 def scatter_add(op: ScatterAdd, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel | None:
     """Rows added up by their indices: with atomic additions, or in order where GPUKERAS_DETERMINISTIC is 1."""
     index, updates, out = ins[0], ins[1], outs[0]
-    if op.wrap or not fits(updates) or not fits(out) or not 0 < index.size <= MOST:
+    if op.wrap or updates.dtype != np.float32 or not 0 < updates.size <= MOST or not fits(out):
         return None
+    gaps = not updates.flags.c_contiguous
     count = int(index.size)
     sizes = [count, updates.size // count, out.shape[0]]
     deterministic = os.environ.get("GPUKERAS_DETERMINISTIC") == "1"
     padded = max(2, 1 << (count - 1).bit_length()) if deterministic else 0
 
     def bind(b: Binding) -> list[Thunk]:
-        rows, total = b.scratch[0], b.outs[0]
+        rows, total, dy = b.scratch[0], b.outs[0], b.scratch[-1] if gaps else b.ins[1]
         calls: list[Thunk] = [partial(total.fill, 0), _index(b, 0, rows)]
+        if gaps:
+            calls.append(partial(b.xp.copyto, dy, b.ins[1]))
         blocks = blocks_for(updates.size)
         if not deterministic:
-            return [
-                *calls,
-                launch(b.xp, "embedding.cu", "embedding_add_atomic", blocks, [rows, b.ins[1], total, *sizes]),
-            ]
+            args = [rows, dy, total, *sizes]
+            return [*calls, launch(b.xp, "embedding.cu", "embedding_add_atomic", blocks, args)]
         key = b.scratch[1]
         keys = [rows, key, count, padded, out.shape[0]]
         calls.append(launch(b.xp, "embedding.cu", "embedding_keys", blocks_for(padded), keys))
         calls += sort(b.xp, key)
-        return [*calls, launch(b.xp, "embedding.cu", "embedding_add_sorted", blocks, [key, b.ins[1], total, *sizes])]
+        return [*calls, launch(b.xp, "embedding.cu", "embedding_add_sorted", blocks, [key, dy, total, *sizes])]
 
     scratch = [Spec((count,), as_dtype("int64"))]
     if deterministic:
         scratch.append(Spec((padded,), as_dtype("uint64")))
+    if gaps:
+        scratch.append(Spec(updates.shape, as_dtype("float32")))
     return Kernel(f"cuda:scatter_add:{'sorted' if deterministic else 'atomic'}", bind, scratch)
 
 
@@ -125,3 +129,22 @@ def sort(xp: Any, key: Any) -> list[Thunk]:
         calls.append(launch(xp, "embedding.cu", "sort_blocks", size // _SORTED, [key, _SORTED, merge]))
         merge *= 2
     return calls
+
+
+@kernel("cuda", TakeAlong, PutAlong)
+def along(op: Any, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel | None:
+    """Elements of rows by their places, as a cross-entropy with labels takes them; places from nowhere are clipped."""
+    x, index, out = ins[0], ins[1], outs[0]
+    if not (fits(x) and fits(out) and 0 < index.size <= MOST):
+        return None
+    takes = isinstance(op, TakeAlong)
+    many, length = index.shape[-1], (x if takes else out).shape[-1]
+    if not takes and many > _FEW_PLACES:
+        return None
+
+    def bind(b: Binding) -> list[Thunk]:
+        places, result = b.scratch[0], b.outs[0]
+        args = [b.ins[0], places, result, result.size, many, length]
+        return [_index(b, 1, places), launch(b.xp, "gather.cu", op.name, blocks_for(result.size), args)]
+
+    return Kernel(f"cuda:{op.name}", bind, [Spec((index.size,), as_dtype("int64"))])

@@ -137,6 +137,13 @@ GATHER = [
         second=True,
     ),
     Case(
+        "scatter_add by indices with gaps",
+        lambda i, u: ops.scatter_add(ops.transpose(i, (1, 0)), u, (5, 2)),
+        [exactly([[0, 4, 4], [1, 0, 2]], "int32"), normal(3, 2, 2)],
+        lambda i, u: np.stack([(u * (i.T == k)[..., None]).sum((0, 1)) for k in range(5)]),
+        wrt=[1],
+    ),
+    Case(
         "scatter_add by a shape tensor",
         lambda i, u, x: ops.scatter_add(i, u, ops.shape(x)),
         [ints(6, lo=0, hi=3), normal(6), normal(3)],
