@@ -1,6 +1,7 @@
 // Arithmetic, comparisons, choices and conversions of fused programs, compiled once per instruction set.
 #include <type_traits>
 
+#include "../kernels/arithmetic.h"
 #include "../kernels/halves.h"
 #include "fused_maps.h"
 #include "isa.h"
@@ -21,12 +22,6 @@ template <typename T>
 using Wrapped = typename Wrap<T>::type;
 #define WRAP(OP) return static_cast<T>(static_cast<Wrapped<T>>(x) OP static_cast<Wrapped<T>>(y));
 
-GPUKERAS_HD float floor_of(float x) { return __builtin_floorf(x); }
-GPUKERAS_HD double floor_of(double x) { return __builtin_floor(x); }
-GPUKERAS_HD float remainder_of(float x, float y) { return __builtin_fmodf(x, y); }
-GPUKERAS_HD double remainder_of(double x, double y) { return __builtin_fmod(x, y); }
-GPUKERAS_HD float with_sign(float x, float y) { return __builtin_copysignf(x, y); }
-GPUKERAS_HD double with_sign(double x, double y) { return __builtin_copysign(x, y); }
 GPUKERAS_HD float magnitude_of(float x) { return __builtin_fabsf(x); }
 GPUKERAS_HD double magnitude_of(double x) { return __builtin_fabs(x); }
 GPUKERAS_HD int32_t magnitude_of(int32_t x) {
@@ -36,45 +31,12 @@ GPUKERAS_HD int64_t magnitude_of(int64_t x) {
     return x < 0 ? static_cast<int64_t>(0u - static_cast<uint64_t>(x)) : x;
 }
 
-// Remainder with the sign of the divisor, 0 for integers divided by 0.
-template <typename T>
-inline T python_mod(T x, T y) {
-    if constexpr (std::is_integral<T>::value) {
-        if (y == 0 || y == -1) return 0;
-        const T r = static_cast<T>(x % y);
-        return r != 0 && ((r < 0) != (y < 0)) ? static_cast<T>(r + y) : r;
-    } else {
-        T r = remainder_of(x, y);
-        if (y == 0) return r;
-        if (r == 0) return with_sign(T(0), y);
-        return (r < 0) != (y < 0) ? r + y : r;
-    }
-}
-
-template <typename T>
-inline T python_floordiv(T x, T y) {
-    if constexpr (std::is_integral<T>::value) {
-        if (y == 0) return 0;
-        if (y == -1) return static_cast<T>(Wrapped<T>(0) - static_cast<Wrapped<T>>(x));
-        const T q = static_cast<T>(x / y);
-        return x % y != 0 && ((x < 0) != (y < 0)) ? static_cast<T>(q - 1) : q;
-    } else {
-        if (y == 0) return x / y;
-        T r = remainder_of(x, y);
-        T q = (x - r) / y;
-        if (r != 0 && ((r < 0) != (y < 0))) q -= 1;
-        if (q == 0) return with_sign(T(0), x / y);
-        const T whole = floor_of(q);
-        return q - whole > T(0.5) ? whole + 1 : whole;
-    }
-}
-
 GPUKERAS_FUSED2(Add, WRAP(+))
 GPUKERAS_FUSED2(Subtract, WRAP(-))
 GPUKERAS_FUSED2(Multiply, WRAP(*))
 GPUKERAS_FUSED2(Divide, return x / y;)
-GPUKERAS_FUSED2(FloorDiv, return python_floordiv(x, y);)
-GPUKERAS_FUSED2(Mod, return python_mod(x, y);)
+GPUKERAS_FUSED2(FloorDiv, return expression::python_floordiv(x, y);)
+GPUKERAS_FUSED2(Mod, return expression::python_mod(x, y);)
 GPUKERAS_FUSED2(SquaredDifference, const T d = x - y; return d * d;)
 GPUKERAS_FUSED2(Maximum, return x != x ? x : (x > y || y != y ? (y != y ? y : x) : y);)
 GPUKERAS_FUSED2(Minimum, return x != x ? x : (x < y || y != y ? (y != y ? y : x) : y);)
@@ -93,7 +55,8 @@ GPUKERAS_FUSED1(LeakyRelu, return x > 0 ? x : a * x;)
 GPUKERAS_FUSED1(HardSigmoid, const T y = T(0.2) * x + T(0.5); return y < 0 ? T(0) : (y > 1 ? T(1) : y);)
 GPUKERAS_FUSED1(Softsign, return x / (T(1) + magnitude_of(x));)
 
-GPUKERAS_FUSED2(ReluGrad, return y > 0 ? x : T(0);)
+// A product, so that an infinite gradient gives NaN where it is masked, as in TensorFlow.
+GPUKERAS_FUSED2(ReluGrad, return x * (y > 0 ? T(1) : T(0));)
 GPUKERAS_FUSED2(LeakyReluGrad, return y > 0 ? x : a * x;)
 GPUKERAS_FUSED2(SigmoidGrad, return x * ((T(1) - y) * y);)
 GPUKERAS_FUSED2(TanhGrad, return x * (T(1) - y * y);)
@@ -126,6 +89,24 @@ TEST1(Not, x == 0)
 TEST1(IsNan, x != x)
 TEST1(IsFinite, x - x == 0)
 TEST1(IsInf, !(x - x == 0) & (x == x))
+
+GPUKERAS_FUSED2(NearFloorDiv, return expression::floordiv_of(x, y, expression::short_remainder(x, y));)
+GPUKERAS_FUSED2(NearMod, return expression::mod_of(expression::short_remainder(x, y), y);)
+
+// One division where that gives the remainder for a whole block.
+template <typename Near, typename Any>
+void divided(const Call& c) {
+    const float* x = static_cast<const float*>(c.in[0]);
+    const float* y = static_cast<const float*>(c.in[1]);
+    const size_t n = c.count;
+    unsigned far = 0;
+    for (size_t i = 0; i < n; ++i) far |= !expression::few_multiples(x[i], y[i]);
+    if (far != 0) {
+        map2<Any, float>(c);
+    } else {
+        map2<Near, float>(c);
+    }
+}
 
 template <typename T>
 void masked(const Call& c) {
@@ -217,8 +198,12 @@ const Opcode opcodes[] = {
     NUMBERS("subtract", map2, Subtract),
     NUMBERS("multiply", map2, Multiply),
     FLOATS("divide", map2, Divide),
-    NUMBERS("floordiv", map2, FloorDiv),
-    NUMBERS("mod", map2, Mod),
+    {"floordiv:f32", divided<NearFloorDiv, FloorDiv>},
+    {"floordiv:f64", map2<FloorDiv, double>},
+    INTS("floordiv", map2, FloorDiv),
+    {"mod:f32", divided<NearMod, Mod>},
+    {"mod:f64", map2<Mod, double>},
+    INTS("mod", map2, Mod),
     FLOATS("squared_difference", map2, SquaredDifference),
     ALL("maximum", map2, Maximum),
     ALL("minimum", map2, Minimum),

@@ -1,62 +1,41 @@
 // Elementary functions and random numbers of fused programs, compiled once per instruction set.
 #include <cstring>
 
-#include "../kernels/activations.h"
+#include "../kernels/arithmetic.h"
 #include "fused_maps.h"
 #include "isa.h"
 
 namespace gpukeras::cpu::fused {
 namespace {
 
-// In float32 our own bodies, which vectorise; in float64 the C library's.
-#define BOTH(NAME, F32, F64)                           \
-    GPUKERAS_HD float NAME(float x) { return F32(x); } \
-    GPUKERAS_HD double NAME(double x) { return F64(x); }
-BOTH(exp_of, exp_float, __builtin_exp)
-BOTH(expm1_of, expm1_float, __builtin_expm1)
-BOTH(log_of, log_float, __builtin_log)
-BOTH(log1p_of, log1p_float, __builtin_log1p)
-BOTH(sqrt_of, __builtin_sqrtf, __builtin_sqrt)
-BOTH(tan_of, __builtin_tanf, __builtin_tan)
-BOTH(asin_of, __builtin_asinf, __builtin_asin)
-BOTH(acos_of, __builtin_acosf, __builtin_acos)
-BOTH(atan_of, __builtin_atanf, __builtin_atan)
-BOTH(sinh_of, __builtin_sinhf, __builtin_sinh)
-BOTH(cosh_of, __builtin_coshf, __builtin_cosh)
-BOTH(tanh_of, Tanh::value, __builtin_tanh)
-BOTH(erf_of, erf_float, __builtin_erf)
-BOTH(rint_of, __builtin_rintf, __builtin_rint)
-BOTH(floor_of, __builtin_floorf, __builtin_floor)
-BOTH(ceil_of, __builtin_ceilf, __builtin_ceil)
-BOTH(magnitude_of, __builtin_fabsf, __builtin_fabs)
-GPUKERAS_HD float pow_of(float x, float y) { return __builtin_powf(x, y); }
-GPUKERAS_HD double pow_of(double x, double y) { return __builtin_pow(x, y); }
-GPUKERAS_HD float atan2_of(float x, float y) { return __builtin_atan2f(x, y); }
-GPUKERAS_HD double atan2_of(double x, double y) { return __builtin_atan2(x, y); }
+GPUKERAS_HD float magnitude_of(float x) { return __builtin_fabsf(x); }
+GPUKERAS_HD double magnitude_of(double x) { return __builtin_fabs(x); }
+// expm1 of numbers that are not positive.
+GPUKERAS_HD float low_expm1(float x) { return expm1_to_forty(x); }
+GPUKERAS_HD double low_expm1(double x) { return expression::expm1(x > 0 ? 0.0 : x); }
 
-GPUKERAS_FUSED1(Exp, return exp_of(x);)
-GPUKERAS_FUSED1(Expm1, return expm1_of(x);)
-GPUKERAS_FUSED1(Log, return log_of(x);)
-GPUKERAS_FUSED1(Log1p, return log1p_of(x);)
-GPUKERAS_FUSED1(Sqrt, return sqrt_of(x);)
-GPUKERAS_FUSED1(Rsqrt, return T(1) / sqrt_of(x);)
-GPUKERAS_FUSED1(Root, return sqrt_of(x < 0 ? T(0) : x);)
-GPUKERAS_FUSED1(Tan, return tan_of(x);)
-GPUKERAS_FUSED1(Asin, return asin_of(x);)
-GPUKERAS_FUSED1(Acos, return acos_of(x);)
-GPUKERAS_FUSED1(Atan, return atan_of(x);)
-GPUKERAS_FUSED1(Sinh, return sinh_of(x);)
-GPUKERAS_FUSED1(Cosh, return cosh_of(x);)
-GPUKERAS_FUSED1(TanhOf, return tanh_of(x);)
-GPUKERAS_FUSED1(Erf, return erf_of(x);)
-GPUKERAS_FUSED1(Round, return rint_of(x);)
-GPUKERAS_FUSED1(Floor, return floor_of(x);)
-GPUKERAS_FUSED1(Ceil, return ceil_of(x);)
-GPUKERAS_FUSED1(SigmoidOf, return T(1) / (T(1) + exp_of(-x));)
-GPUKERAS_FUSED1(EluOf, const T y = a * expm1_of(x > 0 ? T(0) : x); return x > 0 ? x : y;)
-GPUKERAS_FUSED1(SoftplusOf, return (x > 0 ? x : (x != x ? x : T(0))) + log1p_of(exp_of(-magnitude_of(x)));)
-GPUKERAS_FUSED2(Pow, return pow_of(x, y);)
-GPUKERAS_FUSED2(Atan2, return atan2_of(x, y);)
+GPUKERAS_FUSED1(Exp, return expression::exp(x);)
+GPUKERAS_FUSED1(Expm1, return expression::expm1(x);)
+GPUKERAS_FUSED1(Log, return expression::log(x);)
+GPUKERAS_FUSED1(Log1p, return expression::log1p(x);)
+GPUKERAS_FUSED1(Sqrt, return expression::sqrt(x);)
+GPUKERAS_FUSED1(Rsqrt, return T(1) / expression::sqrt(x);)
+GPUKERAS_FUSED1(Root, return expression::sqrt(x < 0 ? T(0) : x);)
+GPUKERAS_FUSED1(Asin, return expression::asin(x);)
+GPUKERAS_FUSED1(Acos, return expression::acos(x);)
+GPUKERAS_FUSED1(Atan, return expression::atan(x);)
+GPUKERAS_FUSED1(Sinh, return expression::sinh(x);)
+GPUKERAS_FUSED1(Cosh, return expression::cosh(x);)
+GPUKERAS_FUSED1(TanhOf, return expression::tanh(x);)
+GPUKERAS_FUSED1(Erf, return expression::erf(x);)
+GPUKERAS_FUSED1(Round, return expression::rint(x);)
+GPUKERAS_FUSED1(Floor, return expression::floor(x);)
+GPUKERAS_FUSED1(Ceil, return expression::ceil(x);)
+GPUKERAS_FUSED1(SigmoidOf, return T(1) / (T(1) + expression::exp(-x));)
+GPUKERAS_FUSED1(EluOf, const T y = a * low_expm1(x); return x > 0 ? x : y;)
+GPUKERAS_FUSED1(SoftplusOf, return (x > 0 ? x : (x != x ? x : T(0))) +
+                                   expression::log1p(expression::exp(-magnitude_of(x)));)
+GPUKERAS_FUSED2(Atan2, return expression::atan2(x, y);)
 
 // Several operations in one pass; each result is rounded as if it were made by itself.
 GPUKERAS_FUSED3(MultiplyAdd, return x * y + z;)
@@ -64,9 +43,9 @@ GPUKERAS_FUSED3(MultiplySubtract, return x * y - z;)
 GPUKERAS_FUSED3(LessProduct, return z - x * y;)
 GPUKERAS_FUSED3(MultiplySquareAdd, return x * (y * y) + z;)
 GPUKERAS_FUSED3(DivideBySum, return x / (y + z);)
-GPUKERAS_FUSED3(DivideByRoot, return x / (sqrt_of(y < 0 ? T(0) : y) + z);)
+GPUKERAS_FUSED3(DivideByRoot, return x / (expression::sqrt(y < 0 ? T(0) : y) + z);)
 GPUKERAS_FUSED2(MultiplySquare, return x * (y * y);)
-GPUKERAS_FUSED2(RootAdd, return sqrt_of(x < 0 ? T(0) : x) + y;)
+GPUKERAS_FUSED2(RootAdd, return expression::sqrt(x < 0 ? T(0) : x) + y;)
 
 void softplus_float(const Call& c) {
     float* y = static_cast<float*>(c.out);
@@ -76,30 +55,53 @@ void softplus_float(const Call& c) {
     for (size_t i = 0; i < n; ++i) y[i] = Softplus::value(x[i]);
 }
 
-float exact_sine(float x, int quadrant) { return quadrant == 0 ? __builtin_sinf(x) : __builtin_cosf(x); }
+#define GPUKERAS_TURNED(NAME, FUNCTION, NEAR)                   \
+    struct NAME {                                               \
+        GPUKERAS_HD_MEMBER float near(float x) { return NEAR; } \
+        template <typename T>                                   \
+        GPUKERAS_HD_MEMBER T value(T x, T, T) {                 \
+            return expression::FUNCTION(x);                     \
+        }                                                       \
+    };
+GPUKERAS_TURNED(Sin, sin, sine_float(x, 0))
+GPUKERAS_TURNED(Cos, cos, sine_float(x, 1))
+GPUKERAS_TURNED(Tan, tan, tan_float(x))
 
-// The vectorised body, and the C library where its reduction does not reach.
-template <int quadrant>
-void sine(const Call& c) {
+// The body that vectorises where no element is too large for it; one by one otherwise, with the same digits.
+template <typename F>
+void turned(const Call& c) {
     float* y = static_cast<float*>(c.out);
     const float* x = static_cast<const float*>(c.in[0]);
     const size_t n = c.count;
-    int far = 0;
-    for (size_t i = 0; i < n; ++i) far |= !(__builtin_fabsf(x[i]) <= 1.0e8f);
-    if (far != 0) {
-        for (size_t i = 0; i < n; ++i) y[i] = exact_sine(x[i], quadrant);
-        return;
-    }
+    unsigned far = 0;
+    for (size_t i = 0; i < n; ++i) far |= !few_turns(x[i]);
+    if (far != 0) return map1<F, float>(c);
 #pragma GCC ivdep
-    for (size_t i = 0; i < n; ++i) y[i] = sine_float(x[i], quadrant);
+    for (size_t i = 0; i < n; ++i) y[i] = F::near(x[i]);
 }
 
-template <int quadrant>
-void sine_double(const Call& c) {
-    double* y = static_cast<double*>(c.out);
-    const double* x = static_cast<const double*>(c.in[0]);
-    for (size_t i = 0; i < c.count; ++i) y[i] = quadrant == 0 ? __builtin_sin(x[i]) : __builtin_cos(x[i]);
+// Two loops, neither of which keeps the processor waiting for itself, where no number is special.
+void pow_floats(const Call& c) {
+    constexpr size_t kPart = 256;
+    alignas(64) float high[kPart], low[kPart];
+    for (size_t done = 0; done < c.count; done += kPart) {
+        const size_t n = c.count - done < kPart ? c.count - done : kPart;
+        float* z = static_cast<float*>(c.out) + done;
+        const float* x = static_cast<const float*>(c.in[0]) + done;
+        const float* y = static_cast<const float*>(c.in[1]) + done;
+        unsigned special = 0;
+        for (size_t i = 0; i < n; ++i) special |= !plain_power(x[i], y[i]);
+        if (special != 0) {
+#pragma GCC ivdep
+            for (size_t i = 0; i < n; ++i) z[i] = pow_float(x[i], y[i]);
+            continue;
+        }
+        for (size_t i = 0; i < n; ++i) log2_parts(x[i], 0.0f, &high[i], &low[i]);
+#pragma GCC ivdep
+        for (size_t i = 0; i < n; ++i) z[i] = exp2_product(high[i], low[i], y[i]);
+    }
 }
+GPUKERAS_FUSED2(Pow, return expression::pow(x, y);)
 
 // Numbers a: bits per element, largest word that keeps an element, value of a kept element. in[0]: the run.
 template <typename T, typename Word>
@@ -183,7 +185,6 @@ const Opcode opcodes[] = {
     FLOATS("sqrt", map1, Sqrt),
     FLOATS("rsqrt", map1, Rsqrt),
     FLOATS("root", map1, Root),
-    FLOATS("tan", map1, Tan),
     FLOATS("asin", map1, Asin),
     FLOATS("acos", map1, Acos),
     FLOATS("atan", map1, Atan),
@@ -206,12 +207,15 @@ const Opcode opcodes[] = {
     FLOATS("divide_by_root", map3, DivideByRoot),
     FLOATS("multiply_square", map2, MultiplySquare),
     FLOATS("root_add", map2, RootAdd),
-    FLOATS("pow", map2, Pow),
+    {"pow:f32", pow_floats},
+    {"pow:f64", map2<Pow, double>},
     FLOATS("atan2", map2, Atan2),
-    {"sin:f32", sine<0>},
-    {"cos:f32", sine<1>},
-    {"sin:f64", sine_double<0>},
-    {"cos:f64", sine_double<1>},
+    {"sin:f32", turned<Sin>},
+    {"cos:f32", turned<Cos>},
+    {"tan:f32", turned<Tan>},
+    {"sin:f64", map1<Sin, double>},
+    {"cos:f64", map1<Cos, double>},
+    {"tan:f64", map1<Tan, double>},
     {"dropout_mask:f32", dropout_mask<float>},
     {"dropout_mask:f64", dropout_mask<double>},
     {"random_uniform:f32", random_uniform},

@@ -32,13 +32,7 @@ struct HardSigmoid {
 };
 
 struct Tanh {
-    GPUKERAS_HD_MEMBER float value(float x) {
-        const float magnitude = x < 0.0f ? -x : x;
-        // From |x| = 15 on, 1 - tanh is below half a unit in the last place.
-        const float e = expm1_to_forty(2.0f * (magnitude > 15.0f ? 15.0f : magnitude));
-        const float y = e / (e + 2.0f);
-        return x < 0.0f ? -y : y;
-    }
+    GPUKERAS_HD_MEMBER float value(float x) { return tanh_float(x); }
     GPUKERAS_HD_MEMBER float slope(float y) { return 1.0f - y * y; }
 };
 

@@ -32,6 +32,31 @@ GPUKERAS_HD uint32_t float_to_bits(float value) {
 #endif
 }
 
+GPUKERAS_HD float magnitude_float(float x) { return bits_to_float(float_to_bits(x) & 0x7fffffffu); }
+
+// A number that is not negative with another one's sign.
+GPUKERAS_HD float with_sign_float(float size, float sign) {
+    return bits_to_float(float_to_bits(size) | (float_to_bits(sign) & 0x80000000u));
+}
+
+// The smaller of two numbers that are not negative, of which `limit` is not NaN; `limit` for NaN. Compilers
+// make one instruction of it, and several of one that compares floats.
+GPUKERAS_HD float at_most(float size, float limit) {
+    const uint32_t a = float_to_bits(size), b = float_to_bits(limit);
+    return bits_to_float(a < b ? a : b);
+}
+
+GPUKERAS_HD float at_least(float size, float limit) {
+    const uint32_t a = float_to_bits(size), b = float_to_bits(limit);
+    return bits_to_float(a > b ? a : b);
+}
+
+// x, or 0 where the condition does not hold. By bits: compilers follow several choices of one kind as
+// branches, at the cost of more masks than that takes.
+GPUKERAS_HD float kept_if(bool condition, float x) {
+    return bits_to_float(float_to_bits(x) & (0u - static_cast<uint32_t>(condition)));
+}
+
 // Natural logarithm of a positive normal number.
 // x = m * 2^e with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh((m - 1) / (m + 1)) as a series.
 GPUKERAS_HD float log_normal_range(float x) {
@@ -50,22 +75,22 @@ GPUKERAS_HD float log_normal_range(float x) {
 // 2^n for n in [-126, 127].
 GPUKERAS_HD float power_of_two(int32_t n) { return bits_to_float(static_cast<uint32_t>(n + 127) << 23); }
 
-// Splits x = n ln 2 + rest with |rest| <= ln(2) / 2, and returns expm1(rest) as a Taylor polynomial.
+// Splits x = n ln 2 + rest with |rest| <= ln(2) / 2, and returns expm1(rest) as a Taylor polynomial. Like
+// other polynomials here it is made of pairs of terms, which do not wait for each other.
 GPUKERAS_HD float expm1_reduced(float x, int32_t* n) {
     // Adding and subtracting 1.5 * 2^23 rounds to the nearest integer.
     const float whole = (x * 1.44269504f + 12582912.0f) - 12582912.0f;
     *n = static_cast<int32_t>(whole);
     const float r = (x - whole * 0.693145752f) - whole * 1.42860677e-6f;
-    const float tail = 0.166666667f + r * (4.16666667e-2f +
-                                           r * (8.33333333e-3f + r * (1.38888889e-3f + r * 1.98412698e-4f)));
-    return r + r * r * (0.5f + r * tail);
+    const float z = r * r;
+    const float tail = (4.16666667e-2f + r * 8.33333333e-3f) + z * (1.38888889e-3f + r * 1.98412698e-4f);
+    return r + z * ((0.5f + r * 0.166666667f) + z * tail);
 }
 
 // e^x; 0 below the smallest denormal, infinity above the largest number, NaN for NaN.
 GPUKERAS_HD float exp_float(float x) {
-    const float low = -104.0f, high = 89.0f;
-    // Written so that NaN becomes `low` here: its conversion to an integer is not defined.
-    const float clamped = x > low ? (x < high ? x : high) : low;
+    // Beyond 104 on either side, and for NaN, whose conversion to an integer is not defined: 104.
+    const float clamped = with_sign_float(at_most(magnitude_float(x), 104.0f), x);
     int32_t n;
     const float p = 1.0f + expm1_reduced(clamped, &n);
     const int32_t half = n >> 1;  // in two steps, since 2^128 and 2^-149 are no normal numbers
@@ -75,7 +100,7 @@ GPUKERAS_HD float exp_float(float x) {
 
 // e^x - 1 for x <= 40, accurate near 0.
 GPUKERAS_HD float expm1_to_forty(float x) {
-    const float clamped = x > -40.0f ? (x < 40.0f ? x : 40.0f) : -40.0f;
+    const float clamped = with_sign_float(at_most(magnitude_float(x), 40.0f), x);
     int32_t n;
     const float p = expm1_reduced(clamped, &n);
     const float scale = power_of_two(n);
@@ -104,14 +129,36 @@ GPUKERAS_HD float log1p_float(float x) {
     const float w = 1.0f + x;
     // The digits of x that 1 + x cannot hold; none are lost where x is large.
     const float lost = (x < 1.0f ? x - (w - 1.0f) : 1.0f - (w - x)) / w;
-    const float y = log_float(w) + lost;
-    return x > 3.0e38f || w <= 0.0f ? log_float(w) : (x == 0.0f ? x : y);
+    const float y = log_normal_range(w) + lost;
+    const float bottom = w == 0.0f ? -bits_to_float(0x7f800000u) : bits_to_float(0x7fc00000u);
+    const float number = w > 0.0f ? y : bottom;
+    return x == 0.0f || x > 3.40282347e38f ? x : number;
 }
 
 // e^x - 1, accurate near 0.
 GPUKERAS_HD float expm1_float(float x) {
-    const float near = expm1_to_forty(x), far = exp_float(x);
-    return x > 40.0f ? far : (x == 0.0f ? x : near);
+    const float limit = (float_to_bits(x) >> 31) != 0 ? 40.0f : 89.0f;
+    const float clamped = with_sign_float(at_most(magnitude_float(x), limit), x);
+    int32_t n;
+    const float p = expm1_reduced(clamped, &n);
+    const float half = power_of_two(n - 1);  // 2^128 is no number
+    const float y = 2.0f * (half * p + (half - 0.5f));
+    return x == 0.0f || x != x ? x : y;
+}
+
+// A polynomial up to 0.55. From there on tanh x = 2 u / (1 + u^2) with u = tanh(x / 2) = x p / (2 q), the
+// polynomials p and q in x^2 fitted with little weight where errors of u do not matter to tanh x. From 9.02
+// on it is 1 in float32.
+GPUKERAS_HD float tanh_float(float x) {
+    const float t = at_most(magnitude_float(x), 9.02f);
+    const float z = t * t, zz = z * z;
+    const float p = (1.0f + z * 2.97665764e-2f) + zz * 1.14105946e-4f;
+    const float q = (1.0f + z * 0.11309986f) + zz * (1.2058039e-3f + z * 1.226098e-6f);
+    const float far = at_most(((t * p) * q) / (q * q + (0.25f * z) * (p * p)), 1.0f);
+    const float tail =
+        (-0.333333176f + z * 0.133325861f) + zz * ((-0.0538523099f + z * 0.021071679f) - zz * 0.00627423944f);
+    const float y = with_sign_float(t < 0.55f ? t + (t * z) * tail : far, x);
+    return x == x ? y : x;
 }
 
 // Error function: W. J. Cody, "Rational Chebyshev approximations for the error function", 1969, with
@@ -148,23 +195,6 @@ GPUKERAS_HD float erf_float(float x) {
     const float far = 1.0f - exp_float(-t * t) * (far_p / far_q);
     const float y = size <= 0.46875f ? near : (x < 0.0f ? -far : far);
     return x == x ? y : x;
-}
-
-// sin (quadrant 0) and cos (quadrant 1) for |x| up to 1e8: reduced by multiples of pi / 2 in double.
-GPUKERAS_HD float sine_float(float x, int32_t quadrant) {
-    const double limited = x > 1.0e8f || x < -1.0e8f || x != x ? 0.0 : static_cast<double>(x);
-    // Adding and subtracting 1.5 * 2^52 rounds to the nearest integer.
-    const double whole = (limited * 0.63661977236758134308 + 6755399441055744.0) - 6755399441055744.0;
-    const float r = static_cast<float>(limited - whole * 1.57079632679489661923);
-    const int32_t q = static_cast<int32_t>(whole) + quadrant;
-    const float z = r * r;
-    const float s =
-        r + r * z * (-0.166666667f + z * (8.33333333e-3f + z * (-1.98412698e-4f + z * 2.75573192e-6f)));
-    const float c =
-        1.0f + z * (-0.5f +
-                    z * (4.16666667e-2f + z * (-1.38888889e-3f + z * (2.48015873e-5f - z * 2.75573192e-7f))));
-    const float y = (q & 1) != 0 ? c : s;
-    return (q & 2) != 0 ? -y : y;
 }
 
 // sin and cos of 2 pi turn, for turn in [0, 1].

@@ -40,8 +40,9 @@ def _relu_grad(b: Binding) -> list[Thunk]:
     ]
 
 
-relu_grad: Binary = binary("relu_grad", _relu_grad, "x1 > 0 ? x0 : 0", (lambda g, dx, dy, y: relu_grad(g, y), None),
-                   inplace=(0, 1), scratch=("bool",))  # fmt: skip
+# A product, as in TensorFlow: an infinite gradient gives NaN where it is masked.
+relu_grad: Binary = binary("relu_grad", _relu_grad, "x0 * (x1 > 0 ? 1 : 0)",
+                   (lambda g, dx, dy, y: relu_grad(g, y), None), inplace=(0, 1), scratch=("bool",))  # fmt: skip
 relu: Unary = unary("relu", _relu, "x0 < 0 ? 0 : x0", lambda g, y, x: relu_grad(g, y), inplace=(0,))
 
 # --- sigmoid, tanh ----------------------------------------------------------------------------------------------
@@ -104,11 +105,12 @@ def _hard_sigmoid(b: Binding) -> list[Thunk]:
 
 def _hard_sigmoid_grad(b: Binding) -> list[Thunk]:
     (dy, x), (out,), (s, mask), xp = b.ins, b.outs, b.scratch, b.xp
-    return [
+    return [  # 0 beyond the slope even for an infinite gradient, as in TensorFlow, which clips
         partial(xp.absolute, x, s),
         partial(xp.less_equal, s, number(b, 2.5), mask),
-        partial(xp.multiply, dy, mask, out),
-        partial(xp.multiply, out, number(b, 0.2), out),
+        partial(xp.logical_not, mask, mask),
+        partial(xp.multiply, dy, number(b, 0.2), out),
+        partial(xp.copyto, out, number(b, 0), where=mask),
     ]
 
 
