@@ -101,7 +101,7 @@ def steps(model, batch=32):
     compiled = function._function(function._fed)
     width = model.output_shape[-1]
     shapes = [
-        True if by_value else tuple([batch, *(width if n is None else n for n in t.shape[1:])])
+        True if by_value else (batch, *(width if n is None else n for n in t.shape[1:]))
         for t, by_value in zip(compiled.inputs, compiled.by_value, strict=True)
     ]
     device = Device("planonly", np, "cuda")
