@@ -166,7 +166,7 @@ def _carried(v: Value) -> Value:
 def _view_again(v: Value, base: Value) -> Value:
     """The view that a value is, of another base."""
     out = Value(v.shape, v.dtype, "view")
-    out.base, out.op = base, v.op
+    out.look_at(base, v.op)  # type: ignore[arg-type]
     return out
 
 
