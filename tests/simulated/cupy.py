@@ -17,7 +17,7 @@ from tests.csrc import simulator
 
 from .arrays import Array
 from .memory import MemoryPool, OutOfMemoryError, Pinned, using_allocator
-from .streams import CUDARuntimeError, Event, Graph, Machine
+from .streams import CUDARuntimeError, Event, Graph, Machine, check_addresses
 
 UFUNCS = set(
     """absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and bitwise_or bitwise_xor cbrt ceil
@@ -141,9 +141,14 @@ def _by_value(argument):
         return argument.host
     if isinstance(argument, np.ndarray):
         assert argument.shape == (1,) and argument.dtype.names
+        check_addresses(int(n) for name in argument.dtype.names for n in _pointers(argument[name]))
         return argument[0]
     assert isinstance(argument, np.generic), f"an argument of unknown width: {argument!r}"
     return argument
+
+
+def _pointers(field):
+    return field.reshape(-1) if field.dtype == np.uint64 else ()
 
 
 class Device:

@@ -14,7 +14,7 @@ from gpukeras.kernels.cuda import products
 from gpukeras.kernels.cuda.glue import GlueError
 from gpukeras.kernels.cuda.graphs import KINDS, PLACES
 
-from .streams import enqueue
+from .streams import check_addresses, enqueue
 
 DTYPES = [np.float32, np.float16, None, np.float64]  # by number; NumPy has no bfloat16
 WORKSPACE = 640  # bytes that every product and graph claims to want, and overwrites
@@ -59,6 +59,7 @@ class _Part:
     def _take(self, handle, *pointers):
         description = self.made[handle - 1]
         self.runs.append(description)
+        check_addresses(pointers)
         for p in pointers:
             assert p is None or p % description["alignment"] == 0, "less aligned than was promised"
         return description

@@ -65,6 +65,7 @@ class MemoryPool:
             raise OutOfMemoryError(size, self.totals.get(device, 0), self.limits.get(device, 0))
         self.totals[device] = self.totals.get(device, 0) + size
         raw = np.empty(size + ALIGN, np.uint8)
+        self.cupy.machine.own(raw, device)
         return raw[-raw.ctypes.data % ALIGN :][:size]
 
     def take_back(self, key, host):

@@ -5,8 +5,10 @@ another stream reads or overwrites without waiting shows. `Machine.early` makes 
 shows where they do not wait for the null stream.
 """
 
+import bisect
 import itertools
 import threading
+import weakref
 from collections import deque
 
 _numbers = itertools.count(0x1000)
@@ -159,13 +161,16 @@ class Stream:
 
 
 class Event:
-    """A place in a stream."""
+    """A place in a stream of the device on which it was made."""
 
     def __init__(self, machine):
         self.machine, self.stream, self.count, self.capture = machine, None, 0, None
+        self.device_id = machine.current_device
 
     def record(self, stream=None):
         stream = self.machine.stream() if stream is None else stream
+        if stream.device_id != self.device_id:
+            raise CUDARuntimeError("cudaErrorInvalidResourceHandle: the event is of another device than the stream")
         self.stream, self.count, self.capture = stream, stream.put_count, stream.capture
 
     @property
@@ -184,7 +189,7 @@ class Graph:
     """Recorded calls. As with CuPy's, no array is kept alive by it."""
 
     def __init__(self, calls, machine):
-        self.calls, self.machine = calls, machine
+        self.calls, self.machine, self.device_id = calls, machine, machine.current_device
         machine.graphs.append(self)
         self.launches = 0
 
@@ -192,6 +197,8 @@ class Graph:
         stream = self.machine.stream() if stream is None else stream
         if stream.capture is not None:
             raise CUDARuntimeError("a graph is launched into a capture")
+        if stream.device_id != self.device_id:
+            raise CUDARuntimeError("cudaErrorInvalidResourceHandle: a graph of another device than the stream")
         self.launches += 1
         stream.put(lambda: [call() for call in self.calls])
 
@@ -213,13 +220,27 @@ def enqueue(ptr, run):
     """Queues a call on the stream with this number, as libraries do that get a `cudaStream_t`.
 
     Arguments:
-        ptr: `Stream.ptr`; 0 is the null stream of the device in use.
+        ptr: `Stream.ptr`, of the device in use; 0 is its null stream.
         run: function without arguments.
     """
-    if ptr:
-        _streams[ptr].put(run)
-    else:
-        latest.null_stream().put(run)
+    stream = _streams[ptr] if ptr else latest.null_stream()
+    if stream.device_id != latest.current_device:
+        raise CUDARuntimeError("cudaErrorInvalidResourceHandle: the stream is of another device")
+    stream.put(run)
+
+
+def check_addresses(addresses):
+    """Raises where an address is in the memory of another device than the one in use.
+
+    Arguments:
+        addresses: ints, or None.
+    """
+    for address in addresses:
+        found = latest.device_of(address) if address else None
+        if found not in (None, latest.current_device):
+            raise CUDARuntimeError(
+                f"cudaErrorIllegalAddress: memory of device {found} in a kernel of device {latest.current_device}"
+            )
 
 
 class Machine:
@@ -239,12 +260,32 @@ class Machine:
         self.early = False
         self.syncs = self.reads = self.waits = 0
         self.graphs = []
+        self._starts, self._memory = [], {}
         self.thread = ThreadState(self)
         global latest
         latest = self
 
     current_device = property(lambda self: self.thread.current_device)
     stacks = property(lambda self: self.thread.stacks)
+
+    def own(self, raw, device):
+        """Keeps in mind, as long as it exists, of which device memory is."""
+        start = raw.ctypes.data
+        with self.lock:
+            bisect.insort(self._starts, start)
+            self._memory[start] = start + raw.nbytes, device
+        weakref.finalize(raw, self._disown, start).atexit = False
+
+    def _disown(self, start):
+        with self.lock:
+            self._starts.remove(start)
+            del self._memory[start]
+
+    def device_of(self, address):
+        """The device whose memory an address is in, or None."""
+        i = bisect.bisect_right(self._starts, address) - 1
+        end, device = self._memory[self._starts[i]] if i >= 0 else (0, None)
+        return device if address < end else None
 
     def all_streams(self):
         return [*self.nulls, *self._others]
