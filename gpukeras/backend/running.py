@@ -386,13 +386,13 @@ def apply_config(config: Any) -> None:
             limit where growth is allowed without one.
     """
     options = getattr(config, "gpu_options", None)
-    fraction = float(getattr(options, "per_process_gpu_memory_fraction", 0) or 0)
-    if fraction or getattr(options, "allow_growth", False):
-        _devices.limit_gpu_memory(fraction)
     if (getattr(config, "device_count", None) or {}).get("GPU") == 0:
         _devices.use_cpu()
     elif getattr(options, "visible_device_list", ""):
-        _devices.use_gpu(int(str(options.visible_device_list).split(",")[0]))
+        _devices.use_gpus([int(i) for i in str(options.visible_device_list).split(",")])
+    fraction = float(getattr(options, "per_process_gpu_memory_fraction", 0) or 0)
+    if fraction or getattr(options, "allow_growth", False):
+        _devices.limit_gpu_memory(fraction)
 
 
 # --- methods that programs call on tensors ------------------------------------------------------------------------

@@ -120,7 +120,8 @@ class _Loop:
         calls += plan.calls
         end = [_scalars(outs if self.adds else []), data.totals, data.cursor, size]
         calls.append(launch(xp, "steps.cu", "end_step", 1, end))
-        self.replay = Replay(xp, calls, title(plan.program))
+        assert plan.gpu is not None
+        self.replay = Replay(xp, calls, title(plan.program), plan.gpu.replay.before)
 
     def step(self, order: np.ndarray | None, begin: int, end: int) -> None:
         """Queues a step."""

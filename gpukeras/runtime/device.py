@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -150,20 +150,23 @@ def gpus() -> list[Device]:
 
 
 def limit_gpu_memory(fraction: float) -> int | None:
-    """Limit CuPy's pool to a fraction of the GPU's memory; 0 lets it grow without limit.
+    """Limit CuPy's pool to a fraction of each GPU's memory; 0 lets it grow without limit.
 
     Returns:
-        The limit in bytes (0: none), or None without a GPU.
+        The limit in bytes on the first GPU (0: none), or None without a GPU.
     """
-    xp, _ = cupy_or_reason()
-    if xp is None:
+    devices = gpus()
+    if not devices:
         return None
-    pool = xp.get_default_memory_pool()
-    if fraction > 0:
-        pool.set_limit(fraction=min(fraction, 1.0))
-    else:
-        pool.set_limit(size=0)
-    return int(pool.get_limit())
+    for device in reversed(devices):
+        pool = device.xp.get_default_memory_pool()
+        with device.xp.cuda.Device(device.number):
+            if fraction > 0:
+                pool.set_limit(fraction=min(fraction, 1.0))
+            else:
+                pool.set_limit(size=0)
+            limit = int(pool.get_limit())
+    return limit
 
 
 def use_cpu() -> None:
@@ -180,8 +183,28 @@ def use_cpu() -> None:
     _default = Device("/cpu:0", np)
 
 
-def use_gpu(index: int) -> None:
-    """Make a GPU CuPy's current device; nothing happens without one."""
+def use_gpus(indices: Sequence[int]) -> None:
+    """See these GPUs only, in this order; nothing happens without one.
+
+    Arguments:
+        indices: numbers of GPUs, as CUDA counts those it sees.
+
+    Raises:
+        RuntimeError: when another GPU is in use already.
+    """
+    global _default
+    if _default is not None and _default.is_gpu:
+        if _default.number != indices[0]:
+            raise RuntimeError(
+                f"GPU {_default.number} is in use already; choose another before anything is built, or with "
+                "CUDA_VISIBLE_DEVICES in the environment"
+            )
+        return
+    before = os.environ.get("CUDA_VISIBLE_DEVICES")
+    seen = before.split(",") if before else None
+    if seen is None or max(indices) < len(seen):  # CUDA reads it when it is first used
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(str(i) if seen is None else seen[i] for i in indices)
     xp, _ = cupy_or_reason()
-    if xp is not None:
-        xp.cuda.Device(index).use()
+    if xp is not None and int(xp.cuda.runtime.getDeviceCount()) != len(indices):  # it was in use before
+        xp.cuda.Device(indices[0]).use()
+        _default = Device(f"/gpu:{indices[0]}", xp, "cuda", indices[0])

@@ -14,6 +14,7 @@ import gpukeras as keras
 import gpukeras.backend as K
 import gpukeras.compat.tensorflow as tf
 from gpukeras.runtime import device as devices
+from tests.simulated.device import simulated_gpu
 
 
 @pytest.fixture(autouse=True)
@@ -100,20 +101,18 @@ def test_initializers_redraw_and_restore():
 
 def test_memory_options_set_the_limit_of_the_pool(monkeypatch):
     limits = []
-    pool = types.SimpleNamespace(
-        set_limit=lambda size=None, fraction=None: limits.append((size, fraction)), get_limit=lambda: 0
-    )
-    cupy = types.SimpleNamespace(get_default_memory_pool=lambda: pool)
-    monkeypatch.setattr(devices, "cupy_or_reason", lambda: (cupy, ""))
-    tf.Session(config=tf.ConfigProto(gpu_options=tf.GPUOptions(per_process_gpu_memory_fraction=0.333)))
-    config = tf.ConfigProto(allow_soft_placement=True, log_device_placement=False)
-    config.gpu_options.allow_growth = True
-    config.gpu_options.per_process_gpu_memory_fraction = 0.5
-    K.set_session(tf.Session(config=config))
-    growing = tf.ConfigProto()
-    growing.gpu_options.allow_growth = True
-    tf.InteractiveSession(config=growing).close()
-    tf.Session(config=tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1))
+    with simulated_gpu() as cupy:
+        pool = cupy.get_default_memory_pool()
+        monkeypatch.setattr(pool, "set_limit", lambda size=None, fraction=None: limits.append((size, fraction)))
+        tf.Session(config=tf.ConfigProto(gpu_options=tf.GPUOptions(per_process_gpu_memory_fraction=0.333)))
+        config = tf.ConfigProto(allow_soft_placement=True, log_device_placement=False)
+        config.gpu_options.allow_growth = True
+        config.gpu_options.per_process_gpu_memory_fraction = 0.5
+        K.set_session(tf.Session(config=config))
+        growing = tf.ConfigProto()
+        growing.gpu_options.allow_growth = True
+        tf.InteractiveSession(config=growing).close()
+        tf.Session(config=tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1))
     assert limits == [(None, 0.333), (None, 0.5), (0, None)]
     with pytest.raises(AttributeError, match="has no field 'gpu_option'"):
         tf.ConfigProto(gpu_option=1)

@@ -1,11 +1,15 @@
 """Memory of a GPU: staging buffers that take turns, arenas in the pool, limits, and the error when it ends."""
 
+import gc
+import os
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from gpukeras import ops
+from gpukeras.backend.running import apply_config
 from gpukeras.compiler.function import Function
 from gpukeras.compiler.gpu import GpuOutOfMemory
 from gpukeras.graph.tensor import Placeholder, Variable
@@ -130,27 +134,80 @@ def test_arenas_are_the_pools_and_go_back_to_it():
         f([np.zeros(1000, "float32")])
     assert pool.used_bytes() >= 4000
     del f
-    import gc
-
     gc.collect()
     assert pool.used_bytes() == 0 and pool.free_bytes() > 0
 
 
-def test_the_pool_is_limited_and_says_so(monkeypatch):
-    fake = Cupy(memory=1 << 20)
-    monkeypatch.setattr(runtime_device, "cupy_or_reason", lambda: (fake, ""))
-    assert limit_gpu_memory(0.25) == 1 << 18
-    fake.zeros((1 << 16,), "uint8")
-    with pytest.raises(fake.cuda.memory.OutOfMemoryError, match="limit set to: 262,144 bytes"):
-        fake.zeros((1 << 19,), "uint8")
-    assert limit_gpu_memory(0) == 0
-    assert fake.zeros((1 << 19,), "uint8").size == 1 << 19
+def test_the_pools_are_limited_and_say_so():
+    with simulated_gpu(memory=1 << 20, devices=2) as fake:
+        assert limit_gpu_memory(0.25) == 1 << 18
+        for number in range(2):
+            with fake.cuda.Device(number):
+                fake.zeros((1 << 16,), "uint8")
+                with pytest.raises(fake.cuda.memory.OutOfMemoryError, match="limit set to: 262,144 bytes"):
+                    fake.zeros((1 << 19,), "uint8")
+        assert limit_gpu_memory(0) == 0
+        assert fake.zeros((1 << 19,), "uint8").size == 1 << 19
+
+
+# --- what a session's configuration says --------------------------------------------------------------------------
+
+
+def configure(device_count=None, **options):
+    """As `tf.Session(config=...)` does."""
+    apply_config(SimpleNamespace(gpu_options=SimpleNamespace(**options), device_count=device_count))
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    """Three GPUs, none of which is in use yet."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with simulated_gpu(devices=3) as fake:
+        runtime_device._default = None
+        yield fake
+
+
+def test_a_session_limits_memory(gpus):
+    configure(per_process_gpu_memory_fraction=0.5)
+    assert gpus.get_default_memory_pool().get_limit() == gpus.memory // 2
+    configure(allow_growth=True)
+    assert gpus.get_default_memory_pool().get_limit() == 0
+
+
+def test_a_session_chooses_a_gpu(gpus):
+    configure(visible_device_list="1", per_process_gpu_memory_fraction=0.5)
+    model, x, y = too_large()
+    model.fit(x, y, batch_size=25, epochs=3, verbose=0)
+    assert repr(runtime_device.default_device()) == "Device('/gpu:1')"
+    assert all(w.data.device_id == 1 for w in model.weights)
+    pool = gpus.get_default_memory_pool()
+    assert pool.used_bytes() > 0 and pool.get_limit() == gpus.memory // 2
+    with gpus.cuda.Device(0):
+        assert pool.total_bytes() == pool.get_limit() == 0
+    configure(visible_device_list="1")
+    with pytest.raises(RuntimeError, match="GPU 1 is in use already"):
+        configure(visible_device_list="2")
+
+
+def test_a_session_chooses_the_cpu(gpus):
+    configure({"GPU": 0}, per_process_gpu_memory_fraction=0.5)
+    assert not runtime_device.default_device().is_gpu
+    assert gpus.get_default_memory_pool().get_limit() == 0
+
+
+@pytest.mark.parametrize("before, chosen, after", [("", "1,0", "1,0"), ("4,5,6", "2,0", "6,4"), ("7", "3", "7")])
+def test_gpus_are_chosen_among_those_seen(monkeypatch, before, chosen, after):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", before)
+    monkeypatch.setattr(runtime_device, "_default", None)
+    monkeypatch.setattr(runtime_device, "cupy_or_reason", lambda: (None, "none here"))
+    runtime_device.use_gpus([int(i) for i in chosen.split(",")])
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == after
 
 
 # --- when memory ends ---------------------------------------------------------------------------------------------
 
 
-def too_large(limit):
+def too_large():
     """A model that does not fit a small GPU, and data for a batch of 50."""
     from gpukeras.layers import Dense
     from gpukeras.models import Sequential
@@ -162,7 +219,7 @@ def too_large(limit):
 
 def test_the_error_names_layers_sizes_and_ways_out():
     with simulated_gpu(memory=900_000):
-        model, x, y = too_large(None)
+        model, x, y = too_large()
         model.train_on_batch(x[:2], y[:2])
         with pytest.raises(GpuOutOfMemory) as found:
             model.train_on_batch(x, y)
@@ -178,7 +235,7 @@ def test_the_error_names_layers_sizes_and_ways_out():
 
 def test_the_error_names_a_limit():
     with simulated_gpu(memory=1 << 24) as fake:
-        model, x, y = too_large(None)
+        model, x, y = too_large()
         fake.get_default_memory_pool().set_limit(size=300_000)
         with pytest.raises(GpuOutOfMemory, match=r"limits itself to 293.0 KiB"):
             model.fit(x, y, batch_size=50, verbose=0)
