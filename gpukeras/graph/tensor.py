@@ -55,8 +55,7 @@ class Tensor:
     Compares and hashes by identity.  Layers hang `_keras_shape`, `_keras_history` and the like on it.
     """
 
-    __array_ufunc__ = None  # makes NumPy hand `array + tensor` to Tensor.__radd__
-    __array_priority__ = 1000
+    __array_priority__ = 1000  # before CuPy's arrays; NumPy asks `__array_ufunc__`, which gpukeras.ops installs
 
     def __init__(self, node: Node | None, index: int, shape: Sequence[Dim] | None, dtype: DType) -> None:
         self.node = node
@@ -127,7 +126,10 @@ class Tensor:
         )
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(f"{self!r} has no value yet, so NumPy cannot read it; use K.eval(x) or a K.function")
+        raise TypeError(
+            f"{self!r} has no value yet, so NumPy cannot read it; use the backend's functions (K.concatenate for "
+            "np.concatenate) to make it part of the model, K.eval(x) or a K.function for its value"
+        )
 
     def __getitem__(self, key: Any) -> Tensor:
         raise NotImplementedError  # installed by gpukeras.ops, like the operators

@@ -77,6 +77,13 @@ def _bounded(b: Binding, indices: Any, out: Any, size: int, wrap: bool, message:
     return thunks
 
 
+def out_of_range(wrap: bool) -> str:
+    """The message for an index that is too large or too small, with places for it and the size of the axis."""
+    message = "index {index} is out of range for an axis of length {size}"
+    rows = ": indices run from 0, and an Embedding layer needs an input_dim above the largest one it is given"
+    return message if wrap else message + rows
+
+
 def take_thunk(xp: Any, x: Any, index: Any, axis: int | None, out: Any) -> Thunk:
     """The call out = take(x, index, axis); the indices are in range."""
     if xp is np:
@@ -138,8 +145,7 @@ class Gather(Op):
     def bind(self, b: Binding) -> Sequence[Thunk]:
         x, refresh = contiguous(b, 0)
         index = b.scratch[0]
-        message = "index {index} is out of range for an axis of length {size}"
-        check = _bounded(b, b.ins[1], index, x.shape[self.axis], self.wrap, message)
+        check = _bounded(b, b.ins[1], index, x.shape[self.axis], self.wrap, out_of_range(self.wrap))
         # mode='clip' writes into `out` without a temporary
         return [*refresh, *check, take_thunk(b.xp, x, index, self.axis, b.outs[0])]
 

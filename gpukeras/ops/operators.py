@@ -8,6 +8,7 @@ from typing import Any
 from ..graph.tensor import Tensor
 from . import elementwise as e
 from .linalg import matmul
+from .numpy_calls import array_ufunc
 from .operands import as_operands
 
 __all__: list[str] = []
@@ -51,6 +52,7 @@ def install() -> None:
         setattr(Tensor, f"__{name}__", _method(function))
     for name, unary in (("neg", e.negative), ("pos", lambda x: x), ("abs", e.abs), ("invert", _invert)):
         setattr(Tensor, f"__{name}__", unary)
+    Tensor.__array_ufunc__ = array_ufunc(_BINARY | _COMPARE)  # type: ignore[attr-defined]
 
 
 def _method(function: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Any]:

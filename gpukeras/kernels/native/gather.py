@@ -10,14 +10,13 @@ import numpy as np
 from ...graph.dtype import as_dtype
 from ...graph.op import Binding, Spec, Thunk
 from ...graph.shape import normalize_axis, prod
-from ...ops.gather import Gather, PutAlong, ScatterAdd, TakeAlong
+from ...ops.gather import Gather, PutAlong, ScatterAdd, TakeAlong, out_of_range
 from ...runtime import native
 from ..registry import Kernel, kernel
 from .calls import copy
 
 _INDICES = ("int32", "int64")
 _NUMBERS = ("float32", "float64", "int32", "int64")
-_RANGE = "index {index} is out of range for an axis of length {size}"
 
 
 def _module(out: Any, *arrays: Any) -> Any:
@@ -61,7 +60,7 @@ def gather(op: Gather, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel
     nbytes, size = prod(x.shape[1:]) * x.itemsize, x.shape[0]
 
     def bind(b: Binding) -> list[Thunk]:
-        texts = _message(b, _RANGE, size)
+        texts = _message(b, out_of_range(op.wrap), size)
         calls, (x, indices) = _whole(b, b.ins[0], b.ins[1])
         return [*calls, module.gather(x, indices, b.outs[0], nbytes, size, 0, op.wrap, *texts)]
 
@@ -96,7 +95,7 @@ def scatter_add(op: ScatterAdd, ins: Sequence[np.ndarray], outs: Sequence[Any]) 
     rows, width = out.shape[0], prod(out.shape[1:])
 
     def bind(b: Binding) -> list[Thunk]:
-        texts = _message(b, _RANGE, rows)
+        texts = _message(b, out_of_range(op.wrap), rows)
         calls, (places, added) = _whole(b, b.ins[0], b.ins[1])
         return [*calls, module.scatter_add(places, added, b.outs[0], rows, width, rows, 0, op.wrap, *texts)]
 
