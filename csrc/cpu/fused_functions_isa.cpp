@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "../kernels/arithmetic.h"
+#include "../kernels/random.h"
 #include "fused_maps.h"
 #include "isa.h"
 
@@ -152,26 +153,70 @@ void dropout_mask(const Call& c) {
     }
 }
 
-// Numbers a: width and start of the interval, its ends as they may be reached.
-void random_uniform(const Call& c) {
+// Calls make(words, out, n) for stretches of words that start on an even element; what it makes of the first
+// `skipped` is left out.
+template <typename Make>
+inline void draw(const Call& c, Make make) {
     float* y = static_cast<float*>(c.out);
     const uint64_t run = *static_cast<const uint64_t*>(c.in[0]);
+    constexpr size_t kRoom = kStretch / 4;
+    Stretch stretch;
+    alignas(64) float made[kRoom];
+    for (size_t done = 0; done < c.count;) {
+        const size_t skipped = (c.index + done) % 2, rest = c.count - done + skipped;
+        const size_t n = rest < kRoom ? rest + rest % 2 : kRoom;
+        const uint8_t* words = stretch.fill(c.seed, run, (c.index + done - skipped) * 4, n * 4);
+        make(reinterpret_cast<const uint32_t*>(words), made, n);
+        const size_t kept = (rest < n ? rest : n) - skipped;
+        std::memcpy(y + done, made + skipped, kept * sizeof(float));
+        done += kept;
+    }
+}
+
+// Numbers a: width and start of the interval, its ends as they may be reached.
+void random_uniform(const Call& c) {
     const float width = static_cast<float>(c.a[0]), start = static_cast<float>(c.a[1]);
     const float low = static_cast<float>(c.a[2]), high = static_cast<float>(c.a[3]);
-    Stretch stretch;
-    for (size_t done = 0; done < c.count;) {
-        const size_t room = kStretch / 4, rest = c.count - done, n = rest < room ? rest : room;
-        const uint32_t* words =
-            reinterpret_cast<const uint32_t*>(stretch.fill(c.seed, run, (c.index + done) * 4, n * 4));
-        float* out = y + done;
-        for (size_t i = 0; i < n; ++i) {
-            const float u = static_cast<float>(static_cast<int32_t>(words[i] >> 8)) * 5.96046448e-8f;
-            const float scaled = u * width + start;
-            const float above = scaled < low ? low : scaled;
-            out[i] = above > high ? high : above;
+    draw(c, [=](const uint32_t* words, float* y, size_t n) {
+        for (size_t i = 0; i < n; ++i) y[i] = uniform_in(words[i], width, start, low, high);
+    });
+}
+
+// Numbers a: probability of a 1.
+void random_binomial(const Call& c) {
+    const float probability = static_cast<float>(c.a[0]);
+    draw(c, [=](const uint32_t* words, float* y, size_t n) {
+        for (size_t i = 0; i < n; ++i) y[i] = uniform_from_bits(words[i]) < probability ? 1.0f : 0.0f;
+    });
+}
+
+// Numbers a: mean, standard deviation.
+void random_normal(const Call& c) {
+    const float mean = static_cast<float>(c.a[0]), deviation = static_cast<float>(c.a[1]);
+    draw(c, [=](const uint32_t* words, float* y, size_t n) {
+        alignas(64) float pairs[2][kStretch / 8];
+        for (size_t i = 0; i < n / 2; ++i)
+            normal_pair_from_bits(words[2 * i], words[2 * i + 1], &pairs[0][i], &pairs[1][i]);
+        for (size_t i = 0; i < n / 2; ++i) {
+            y[2 * i] = pairs[0][i] * deviation + mean;
+            y[2 * i + 1] = pairs[1][i] * deviation + mean;
         }
-        done += n;
-    }
+    });
+}
+
+void truncated_normal(const Call& c) {
+    const double mean = c.a[0], deviation = c.a[1];
+    draw(c, [=](const uint32_t* words, float* y, size_t n) {
+        for (size_t i = 0; i < n; ++i) {
+            const double z = within_two(normal_quantile_middle(truncated_probability(words[i])));
+            y[i] = static_cast<float>(z * deviation + mean);
+        }
+        // One in nine lies beyond what the first loop is right for.
+        for (size_t i = 0; i < n; ++i) {
+            if (quantile_in_middle(truncated_probability(words[i]))) continue;
+            y[i] = static_cast<float>(truncated_normal_from_bits(words[i]) * deviation + mean);
+        }
+    });
 }
 
 #define FLOATS(NAME, MAP, F) \
@@ -219,6 +264,9 @@ const Opcode opcodes[] = {
     {"dropout_mask:f32", dropout_mask<float>},
     {"dropout_mask:f64", dropout_mask<double>},
     {"random_uniform:f32", random_uniform},
+    {"random_binomial:f32", random_binomial},
+    {"random_normal:f32", random_normal},
+    {"truncated_normal:f32", truncated_normal},
     {nullptr, nullptr},
 };
 

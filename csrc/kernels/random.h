@@ -49,16 +49,26 @@ GPUKERAS_HD double ratio_of_polynomials(const double* top, const double* bottom,
     return p / q;
 }
 
-// A normal number conditioned on lying within two standard deviations, from 32 random bits: the inverse of
-// the distribution function (algorithm AS 241: M. J. Wichura, "The percentage points of the normal
-// distribution", 1988), with its coefficients for the middle and for the nearer tails.
-GPUKERAS_HD double truncated_normal_from_bits(uint32_t bits) {
+// P - 1/2 for the probability P, between those of -2 and 2, that 32 random bits stand for.
+GPUKERAS_HD double truncated_probability(uint32_t bits) {
+    const double share = 0.9544997361036415855994347;  // of all normal numbers
+    return (bits * 2.3283064365386962890625e-10 + 1.16415321826934814453125e-10 - 0.5) * share;
+}
+
+// The inverse of the normal distribution function at 1/2 + q (algorithm AS 241: M. J. Wichura, "The
+// percentage points of the normal distribution", 1988), for |q| up to 0.425.
+GPUKERAS_HD double normal_quantile_middle(double q) {
     const double middle_top[8] = {2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4,
                                   4.5921953931549871457e4, 1.3731693765509461125e4, 1.9715909503065514427e3,
                                   1.3314166789178437745e2, 3.3871328727963666080e0};
     const double middle_bottom[8] = {
         5.2264952788528545610e3, 2.8729085735721942674e4, 3.9307895800092710610e4, 2.1213794301586595867e4,
         5.3941960214247511077e3, 6.8718700749205790830e2, 4.2313330701600911252e1, 1.0};
+    return q * ratio_of_polynomials(middle_top, middle_bottom, 0.180625 - q * q);
+}
+
+// The same in the nearer tails.
+GPUKERAS_HD double normal_quantile_tail(double q) {
     const double tail_top[8] = {7.74545014278341407640e-4, 2.27238449892691845833e-2,
                                 2.41780725177450611770e-1, 1.27045825245236838258e0,
                                 3.64784832476320460504e0,  5.76949722146069140550e0,
@@ -67,18 +77,28 @@ GPUKERAS_HD double truncated_normal_from_bits(uint32_t bits) {
                                    1.51986665636164571966e-2, 1.48103976427480074590e-1,
                                    6.89767334985100004550e-1, 1.67638483018380384940e0,
                                    2.05319162663775882187e0,  1.0};
-    const double share = 0.9544997361036415855994347;  // of all normal numbers
-    // P - 1/2 for a probability P between those of the two ends
-    const double q = (bits * 2.3283064365386962890625e-10 + 1.16415321826934814453125e-10 - 0.5) * share;
-    const double r = 0.180625 - q * q, size = q < 0.0 ? -q : q;
-    double z;
-    if (r >= 0.0) {
-        z = q * ratio_of_polynomials(middle_top, middle_bottom, r);
-    } else {
-        const double t = expression::sqrt(-expression::log(0.5 - size)) - 1.6;
-        z = expression::copysign(ratio_of_polynomials(tail_top, tail_bottom, t), q);
-    }
-    return z < -2.0 ? -2.0 : (z > 2.0 ? 2.0 : z);
+    const double size = q < 0.0 ? -q : q;
+    const double t = expression::sqrt(-expression::log(0.5 - size)) - 1.6;
+    return expression::copysign(ratio_of_polynomials(tail_top, tail_bottom, t), q);
+}
+
+GPUKERAS_HD bool quantile_in_middle(double q) { return 0.180625 - q * q >= 0.0; }
+
+GPUKERAS_HD double within_two(double z) { return z < -2.0 ? -2.0 : (z > 2.0 ? 2.0 : z); }
+
+// A normal number conditioned on lying within two standard deviations, from 32 random bits.
+GPUKERAS_HD double truncated_normal_from_bits(uint32_t bits) {
+    const double q = truncated_probability(bits);
+    return within_two(quantile_in_middle(q) ? normal_quantile_middle(q) : normal_quantile_tail(q));
+}
+
+// Element `index` of a stream of normal numbers, two of which come from two words.
+GPUKERAS_HD float normal_element(uint64_t seed, uint64_t run, uint64_t index, float mean, float deviation) {
+    const RandomBlock b = random_block(seed, run, index / 4);
+    const int pair = static_cast<int>(index % 4) / 2 * 2;
+    float first, second;
+    normal_pair_from_bits(b.word[pair], b.word[pair + 1], &first, &second);
+    return (index % 2 == 0 ? first : second) * deviation + mean;
 }
 
 // Uniform among `span` numbers, at most 2^32 of them.

@@ -12,7 +12,7 @@ from ..kernels import find
 from ..kernels.native.opcodes import opcodes
 from ..ops.elementwise import Cast, Identity, StopGradient
 from ..ops.pointwise import REGISTRY, Elementwise
-from ..ops.random import DropoutMask, RandomUniform
+from ..ops.random import DropoutMask, RandomBinomial, RandomNormal, RandomUniform, TruncatedNormal
 from ..ops.reduction import ArgMax, ArgMin, Max, Mean, Min, Sum, SumTo, concrete_axes, reduced
 from ..ops.shaping import Reshape
 from ..ops.softmax import LogSoftmax, Moments, Softmax, SoftmaxGrad
@@ -29,6 +29,7 @@ _FOLDS: dict[type[Op], str] = {Sum: "sum", SumTo: "sum", Mean: "mean", Max: "max
 _PLACES: dict[type[Op], str] = {ArgMax: "row_argmax", ArgMin: "row_argmin"}
 _ROWS: dict[type[Op], str] = {Softmax: "softmax", LogSoftmax: "log_softmax", SoftmaxGrad: "softmax_grad"}
 _COPIES: tuple[type[Op], ...] = (Identity, StopGradient, Reshape)
+_DRAWS: tuple[type[Op], ...] = (DropoutMask, RandomUniform, RandomNormal, TruncatedNormal, RandomBinomial)
 
 
 class Source(NamedTuple):
@@ -126,7 +127,7 @@ def piece_of(step: Step) -> Piece | None:
         return _fold(step)
     if kind in _ROWS or kind in _PLACES:
         return _rows(step)
-    if kind is DropoutMask or kind is RandomUniform:
+    if kind in _DRAWS:
         return _random(step)
     return None
 
@@ -231,16 +232,19 @@ def _random(step: Step) -> Piece | None:
     if piece is None:
         return None
     if isinstance(op, DropoutMask):
-        largest = float(np.finfo(str(out.dtype)).max)
-        piece.numbers = (op.bits, round(op.keep_prob * 2**op.bits) - 1, min(1 / op.keep_prob, largest))
+        piece.numbers = (op.bits, round(op.keep_prob * 2**op.bits) - 1, op.kept)
     elif isinstance(op, RandomUniform):
         below = float(np.nextafter(np.float32(op.high), np.float32(op.low)))
         piece.numbers = (op.high - op.low, op.low, min(op.low, below), max(op.low, below))
+    elif isinstance(op, RandomBinomial):
+        piece.numbers = (op.p,)
+    elif isinstance(op, (RandomNormal, TruncatedNormal)):
+        piece.numbers = (op.mean, op.stddev)
     return piece
 
 
 def random_state(op: Any) -> tuple[int, Any]:
     """Seed and run counter of a random operation; (0, None) for others."""
-    if isinstance(op, (DropoutMask, RandomUniform)):
+    if type(op) in _DRAWS:
         return op.seed & 0xFFFFFFFFFFFFFFFF, op.counter.array(np)
     return 0, None

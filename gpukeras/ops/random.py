@@ -332,6 +332,8 @@ class DropoutMask(_Random):
     def __init__(self, target: StaticShape | None, keep_prob: float, dtype: DType, seed: int | None) -> None:
         super().__init__(target, dtype, seed)
         self.keep_prob = keep_prob
+        #: what stands where an element is kept; 16-bit masks are made in float32
+        self.kept = min(1 / keep_prob, float(np.finfo("float32" if dtype == "bfloat16" else str(dtype)).max))
 
     @property
     def bits(self) -> int:
@@ -353,7 +355,7 @@ class DropoutMask(_Random):
             # <= limit - 1, not < limit: 2**bits itself does not fit the type
             partial(xp.less_equal, small, small.dtype.type(limit - 1), keep),
             partial(xp.copyto, out, keep),
-            partial(xp.multiply, out, min(1 / self.keep_prob, float(np.finfo(out.dtype).max)), out),
+            partial(xp.multiply, out, self.kept, out),
         ]
 
 

@@ -294,15 +294,18 @@ def test_dropout_and_random_numbers_are_numpys():
     (t,), feeds = fed(np.ones((100, 7), "float32"))
     mask = ops.dropout_mask((100, 7), 0.75, "float32", 5)
     noise = ops.random_uniform((100, 7), -2.0, 3.0, "float32", 6)
-    outs = [ops.multiply(t, mask), ops.add(t, noise)]
+    normals = ops.random_normal((100, 7), 2.0, 3.0, "float32", 7)
+    near = ops.truncated_normal((100, 7), 1.0, 0.5, "float32", 8)
+    ones = ops.random_binomial((100, 7), 0.3, "float32", 9)
+    outs = [ops.multiply(t, r) for r in (mask, normals, near, ones)] + [ops.add(t, noise)]
     want = run_numpy(outs, feeds, "numpy", times=1)
     # the counters start from NumPy's, which has run once
     second = run_numpy(outs, feeds, "numpy", times=1)
-    for op in (mask.node.op, noise.node.op):
-        op.counter.array(np)[:] = 0
+    for r in (mask, noise, normals, near, ones):
+        r.node.op.counter.array(np)[:] = 0
     got, _, _ = run_cuda(outs, feeds)
     for g, w in zip(got, want, strict=True):
-        np.testing.assert_allclose(g, w, 1e-6, 1e-6)
+        np.testing.assert_allclose(g, w, 1e-6, 6e-6)  # NumPy rounds angles to float32
     assert not np.array_equal(want[0], second[0])
 
 

@@ -111,6 +111,30 @@ def test_dropout_draws_the_same_numbers_as_numpy(keep, shape):
     assert not np.array_equal(results[0][0][0], results[0][1][0])
 
 
+@pytest.mark.parametrize("shape", [(1,), (5, 11), (301, 257)])
+def test_random_tensors_are_numpys(shape):
+    """Drawn inside of the loop that reads them, block by block; rows of odd length start anywhere in a block of words."""
+    x = np.random.default_rng(0).standard_normal(shape).astype("float32")
+    row = np.linspace(1, 2, shape[-1], dtype="float32")
+    t, r = Placeholder(shape, "float32"), Placeholder(row.shape, "float32")
+    results = []
+    for device in (NATIVE, NUMPY):
+        drawn = [
+            ops.random_normal(shape, 1.0, 2.0, seed=3), ops.truncated_normal(shape, -1.0, 0.5, seed=4),
+            ops.random_binomial(shape, 0.3, seed=5), ops.random_uniform(shape, -1.0, 1.0, seed=6),
+        ]  # fmt: skip
+        f = Function([t, r], [ops.add(t, ops.multiply(d, r)) for d in drawn], device=device)
+        results.append([f([x, row]) for _ in range(2)])
+        if device is NATIVE:
+            assert all(isinstance(step.op, Fused) for step in f.plan([shape, row.shape]).program.steps)
+    for got, want in zip(*results, strict=True):
+        np.testing.assert_allclose(got[0], want[0], 1e-6, 1e-5)  # NumPy rounds angles to float32
+        np.testing.assert_allclose(got[1], want[1], 1e-6, 1e-6)
+        np.testing.assert_array_equal(got[2], want[2])
+        np.testing.assert_array_equal(got[3], want[3])
+    assert not np.array_equal(results[0][0][0], results[0][1][0])
+
+
 # --- structure ----------------------------------------------------------------------------------------------------
 
 

@@ -102,7 +102,7 @@ class LoopWriter:
         part = self.loop.parts[k]
         name, *types = part.opcode.split(":")
         ctype = TYPES[types[-1]]
-        if name in ("dropout_mask", "random_uniform"):
+        if part.counter is not None:
             return ctype, self._random(k, part, name, ctype, place)
         if part.rows:
             return ctype, self._of_row(k, part, name, ctype, place)
@@ -124,8 +124,15 @@ class LoopWriter:
         if name == "dropout_mask":
             kept = f"static_cast<{ctype}>({self.words.number(numbers[1])})"
             return f"({word} <= {self.words.integer(int(numbers[0]), 'uint32_t')} ? {kept} : 0)"
-        ends = ", ".join(f"static_cast<float>({self.words.number(n)})" for n in numbers)
-        return f"uniform_in({word}, {ends})"
+        if name == "truncated_normal":
+            mean, deviation = (self.words.number(n) for n in numbers)
+            return f"static_cast<float>(truncated_normal_from_bits({word}) * {deviation} + {mean})"
+        floats = ", ".join(f"static_cast<float>({self.words.number(n)})" for n in numbers)
+        if name == "random_normal":
+            return f"normal_element({seed}, {run}, {place}, {floats})"
+        if name == "random_binomial":
+            return f"(uniform_from_bits({word}) < {floats} ? 1.0f : 0.0f)"
+        return f"uniform_in({word}, {floats})"
 
     def _of_row(self, k: int, part: Part, name: str, ctype: str, place: str) -> str:
         """An element of a result that also takes what the row's pass found."""

@@ -28,8 +28,7 @@ def _settings(op: Any, dtype: str) -> tuple[str, Sequence[Any], int] | None:
         ends = (min(op.low, below), max(op.low, below))
         return "random_uniform", [float(n) for n in (op.high - op.low, op.low, *ends)], 4
     if isinstance(op, DropoutMask):
-        kept = min(1 / op.keep_prob, float(np.finfo(np.float32).max))
-        numbers = (op.bits, np.uint32(round(op.keep_prob * 2**op.bits) - 1), float(kept))
+        numbers = (op.bits, np.uint32(round(op.keep_prob * 2**op.bits) - 1), op.kept)
         return "dropout", numbers, 128 // op.bits
     if isinstance(op, RandomBinomial):
         return "random_binomial", (float(op.p),), 4
