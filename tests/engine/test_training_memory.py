@@ -1,11 +1,15 @@
 """Training in its steady state allocates nothing: neither Python's memory nor more room for plans."""
 
+import gc
 import tracemalloc
+from itertools import cycle
 
 import numpy as np
 import pytest
 
 import gpukeras as keras
+from gpukeras import backend as K
+from gpukeras.compiler.function import Function
 from gpukeras.runtime import native
 from gpukeras.runtime.feed import Rows
 
@@ -92,3 +96,71 @@ def test_a_step_is_one_call_without_pythons_lock(name, optimizer):
     step()
     (plan,) = plans()
     assert [type(call) for call in plan.calls] == [native.load().Task] and not plan.commits
+
+
+def growth(call, times, collect=False):
+    """Bytes that `times` calls leave behind, and the most they hold meanwhile, once all that is kept is there."""
+    for _ in range(10):
+        call()
+    tracemalloc.start()
+    try:
+        for _ in range(5):
+            call()
+        if collect:
+            gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        for _ in range(times):
+            call()
+        if collect:
+            gc.collect()
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return after - before, peak - before
+
+
+@pytest.fixture
+def built(monkeypatch):
+    """The plans that are made."""
+    made = []
+    build = Function._build
+    monkeypatch.setattr(Function, "_build", lambda self, key: made.append(key) or build(self, key))
+    return made
+
+
+def calls():
+    """What a program does again and again with one model, by name: a call, and whether it is a loop over batches.
+
+    A loop makes objects of its own, whose room Python keeps for others of their kind until it collects garbage.
+    """
+    model, _, _ = training("perceptron")
+    x = np.random.default_rng(1).random((64, 64), dtype=np.float32)
+    y = np.eye(10, dtype="float32")[np.arange(64) % 10]
+    function = K.function([model.input, K.learning_phase()], [model.output])
+    batches = [(x[:32], y[:32]), (x[32:], y[32:])]
+    return {
+        "train_on_batch": (lambda: model.train_on_batch(x, y), False),
+        "train_on_batch with weights": (lambda: model.train_on_batch(x, y, sample_weight=np.ones(64)), False),
+        "test_on_batch": (lambda: model.test_on_batch(x, y), False),
+        "predict_on_batch": (lambda: model.predict_on_batch(x), False),
+        "predict one": (lambda: model.predict(x[:1]), False),
+        "predict many": (lambda: model.predict(x, batch_size=16), True),
+        "K.function": (lambda: function([x, 0]), False),
+        "fit": (lambda: model.fit(x, y, batch_size=16, epochs=2, verbose=0), True),
+        "evaluate": (lambda: model.evaluate(x, y, batch_size=16, verbose=0), True),
+        "fit_generator": (lambda: model.fit_generator(cycle(batches), 4, verbose=0, workers=0), True),
+        "fit_generator, worker": (lambda: model.fit_generator(cycle(batches), 4, verbose=0), True),
+        "predict_generator": (lambda: model.predict_generator(cycle([x[:32]]), 2, workers=0), True),
+    }
+
+
+@pytest.mark.parametrize("name", list(calls()))
+def test_calls_leave_nothing_behind(name, built):
+    call, loops = calls()[name]
+    left, most = growth(call, 5 if loops else 20, collect=loops)
+    plans = len(built)
+    call()
+    assert left < 2000 and len(built) == plans
+    if not loops:  # the results, the weights made for a batch, and on plain NumPy what converts types
+        assert most < 6 * 64 * 10 * 4 + BRIEFLY
