@@ -53,6 +53,11 @@ def engines():
     if cupy is not None:
         runtime = cupy.cuda.runtime.runtimeGetVersion()
         found.append(Engine("cuda", True, f"CuPy {cupy.__version__}, CUDA runtime {runtime}"))
+        from .kernels.cuda import glue
+
+        for part in glue.PARTS:
+            reason = glue.reason(part)
+            found.append(Engine(part, not reason, reason or "NVIDIA's library, called directly"))
     else:
         found.append(Engine("cuda", False, reason))
     return found

@@ -51,6 +51,11 @@ const cublasLtEpilogue_t kEpilogues[] = {
     CUBLASLT_EPILOGUE_BGRADA,
 };
 const int64_t kEpilogueCount = sizeof kEpilogues / sizeof *kEpilogues;
+// Which of them read or write a bias, and what another one keeps or has kept.
+const bool kHasBias[kEpilogueCount] = {false, true,  false, true, false, true, true,
+                                       true,  false, false, true, true,  true};
+const bool kHasAux[kEpilogueCount] = {false, false, false, false, false, false, true,
+                                      true,  true,  true,  true,  true,  false};
 const int kCandidates = 16;
 
 // One per device, which is the current one whenever a product for it is made or run.
@@ -102,6 +107,10 @@ class Product {
         set(CUBLASLT_MATMUL_DESC_TRANSA, tb ? CUBLAS_OP_T : CUBLAS_OP_N);
         set(CUBLASLT_MATMUL_DESC_TRANSB, ta ? CUBLAS_OP_T : CUBLAS_OP_N);
         set(CUBLASLT_MATMUL_DESC_EPILOGUE, kEpilogues[d.epilogue]);
+        // The library wants to see addresses before it names algorithms; `run` sets those that count.
+        const void* somewhere = reinterpret_cast<const void*>(static_cast<uintptr_t>(1) << 20);
+        if (kHasBias[d.epilogue]) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, somewhere);
+        if (kHasAux[d.epilogue]) set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, somewhere);
         if (d.row_aux > 0) set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, d.row_aux);
         b_ = std::make_unique<Layout>(type, tb ? d.k : d.n, tb ? d.n : d.k, d.row_b, d.batch, d.next_b);
         a_ = std::make_unique<Layout>(type, ta ? d.m : d.k, ta ? d.k : d.m, d.row_a, d.batch, d.next_a);

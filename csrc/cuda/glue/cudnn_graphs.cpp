@@ -341,7 +341,9 @@ class Plan {
     std::vector<Owned> candidates(cudnnBackendHeurMode_t mode) const {
         Descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
         heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, *graph_).set(CUDNN_ATTR_ENGINEHEUR_MODE, mode);
+#if CUDNN_VERSION >= 90800
         if (device_ != nullptr) heuristics.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, *device_);
+#endif
         heuristics.done("the heuristics");
         std::vector<Owned> all;
         std::vector<cudnnBackendDescriptor_t> raw;
@@ -373,10 +375,10 @@ class Plan {
 
     void build(Owned configuration) {
         Owned made = std::make_unique<Descriptor>(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-        if (device_ != nullptr)
-            made->set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, *device_);
-        else
-            made->set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, handle(d_.device));
+        if (device_ == nullptr) made->set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, handle(d_.device));
+#if CUDNN_VERSION >= 90800
+        if (device_ != nullptr) made->set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, *device_);
+#endif
         made->set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, *configuration).done("the plan");
         const int64_t bytes = made->read<int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, 1).at(0);
         if (bytes > d_.most_workspace) throw std::runtime_error("cuDNN: the plan wants too much work memory");
@@ -410,6 +412,7 @@ const char* gpukeras_cudnn_graphs_validate(const int64_t* words) {
 // (JSON); found: as below.
 const char* gpukeras_cudnn_graphs_plan_for(const int64_t* words, const char* device, int64_t* found) {
     using namespace gpukeras::cuda;
+#if CUDNN_VERSION >= 90800
     return guarded([&] {
         Owned properties = std::make_unique<Descriptor>(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
         const int64_t length = static_cast<int64_t>(std::strlen(device)) + 1;
@@ -418,6 +421,10 @@ const char* gpukeras_cudnn_graphs_plan_for(const int64_t* words, const char* dev
         found[0] = made.workspace();
         found[1] = made.count();
     });
+#else
+    (void)words, (void)device, (void)found;
+    return "cuDNN: devices can be described from version 9.8 on";
+#endif
 }
 
 // choice: which of the library's candidates, -1 for the first that can be had. found: bytes of work memory,

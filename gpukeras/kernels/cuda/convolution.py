@@ -41,6 +41,7 @@ class Roles(NamedTuple):
 
     @staticmethod
     def of(op: Any, ins: Sequence[Any], out: Any) -> Roles:
+        """Those of one of the three operations."""
         tensors = [ins[0], ins[1], out]
         return Roles(*(tensors[i] for i in op.places))
 

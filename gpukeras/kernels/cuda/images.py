@@ -1,4 +1,4 @@
-"""Pooling and depthwise convolution on CUDA, for channels that lie side by side."""
+"""Pooling and depthwise convolution on CUDA."""
 
 from __future__ import annotations
 
@@ -52,20 +52,21 @@ def structure(dtype: np.dtype[Any], *values: Any) -> np.ndarray:
 
 @kernel("cuda", MaxPool, MaxPoolGrad, MaxPoolPick, WindowSum, WindowSpread)
 def pooling(op: Any, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel | None:
-    """One thread per element of the result."""
+    """One thread per element of the result; with channels first, every channel is an image of its own."""
     name, count = _POOLS[type(op)], {MaxPoolGrad: 3, MaxPoolPick: 3}.get(type(op), 1)
-    if op.channels_first or not all(fits(x) for x in (*ins[:count], outs[0])):
+    if not all(fits(x) for x in (*ins[:count], outs[0])):
         return None
     large = ins[0] if isinstance(op, _LARGE_INPUT) else outs[0]
     small = ins[0] if isinstance(op, WindowSpread) else ins[1] if count == 3 else outs[0]
-    spatial = large.shape[1:-1]
+    axes = slice(2, None) if op.channels_first else slice(1, -1)
+    spatial, channels = large.shape[axes], 1 if op.channels_first else large.shape[-1]
     if len(spatial) > 3:
         return None
     pads = resolve_pads(op.pads, spatial, op.size, op.strides, (1,) * len(op.size))
     ones, zeros = (1,) * (3 - len(spatial)), (0,) * (3 - len(spatial))
     before = (*zeros, *(lo for lo, _ in pads))
-    sizes = [(*ones, *v) for v in (spatial, small.shape[1:-1], op.size, op.strides)]
-    geometry = structure(POOLING, large.shape[-1], *sizes, before, int(getattr(op, "mean", False)))
+    sizes = [(*ones, *v) for v in (spatial, small.shape[axes], op.size, op.strides)]
+    geometry = structure(POOLING, channels, *sizes, before, int(getattr(op, "mean", False)))
 
     def bind(b: Binding) -> list[Thunk]:
         elements = b.outs[0].size

@@ -138,11 +138,12 @@ class _Same:
 
 @functools.cache
 def _made(same: _Same, part: str, words: tuple[int, ...], by: _ByDescription) -> Prepared | None:
+    trial, by.trial = by.trial, None  # what is kept must not keep its arrays
     try:
         first, count = _create(same.library, words, -1)
-        if by.trial is None or count < 2 or not autotune.is_on():
+        if trial is None or count < 2 or not autotune.is_on():
             return first
-        choice = autotune.choose(part, words[1:], count, lambda i: _create(same.library, words, i)[0], by.trial)
+        choice = autotune.choose(part, words[1:], count, lambda i: _create(same.library, words, i)[0], trial)
         return first if choice < 0 else _create(same.library, words, choice)[0]
     except glue.GlueError:
         return None
