@@ -39,14 +39,16 @@ def check(outputs, feeds, kernels, tolerance=5e-6):
     return fake.launches
 
 
+@pytest.mark.parametrize("shape, first", [((2, 7, 9, 3), False), ((2, 3, 7, 9), True)], ids=["last", "first"])
 @pytest.mark.parametrize("padding", ["valid", "same"])
-def test_pooling(padding):
-    x = Placeholder((2, 7, 9, 3), "float32")
-    y, mean = ops.max_pool(x, (2, 3), (2, 2), padding), ops.average_pool(x, (3, 2), (2, 1), padding)
+def test_pooling(padding, shape, first):
+    x = Placeholder(shape, "float32")
+    y = ops.max_pool(x, (2, 3), (2, 2), padding, first)
+    mean = ops.average_pool(x, (3, 2), (2, 1), padding, first)
     loss = ops.add(ops.sum(ops.square(y)), ops.sum(ops.square(mean)))
     outs = [y, mean, *gradients(loss, [x])]
     launches = check(
-        outs, {x: normal(2, 7, 9, 3)}, ["pooling:max", "pooling:sum", "pooling:max_gradient", "pooling:spread"]
+        outs, {x: normal(*shape)}, ["pooling:max", "pooling:sum", "pooling:max_gradient", "pooling:spread"]
     )
     first = next(launch for launch in launches if launch.name == "pooling_max")
     assert first.grid == (1,) and [type(a).__name__ for a in first.args] == ["Array", "Array", "int32", "ndarray"]
@@ -84,10 +86,9 @@ def test_embedding(monkeypatch, deterministic, samples):
 
 
 def test_what_does_not_fit_is_left_to_the_array_module():
-    x = Placeholder((2, 3, 6, 6), "float32")
-    first = ops.max_pool(x, (2, 2), (2, 2), "valid", True)
-    d = Placeholder((4, 5), "float64")
-    check([first, *ops.moments(d, (0,))], {x: normal(2, 3, 6, 6), d: normal(4, 5).astype("float64")}, [])
+    x, d = Placeholder((2, 6, 6, 3), "float64"), Placeholder((4, 5), "float64")
+    feeds = {x: normal(2, 6, 6, 3).astype("float64"), d: normal(4, 5).astype("float64")}
+    check([ops.max_pool(x, (2, 2), (2, 2)), *ops.moments(d, (0,))], feeds, [])
 
 
 def test_empty_arrays_are_left_to_the_array_module():
