@@ -60,7 +60,8 @@ class Binder:
             if self.others is not None and not v.root.is_const:
                 place = self.others[self.program.homes.get(v.root, 0)]
                 if place is not self:
-                    return place.array(v)
+                    with place.device.active():
+                        return place.array(v)
             found = self.arrays[v] = self._find(v)
         return found
 

@@ -8,15 +8,16 @@ from gpukeras.runtime.device import Device
 from .cupy import Cupy
 
 
-def device(number=0, cupy=None, **options):
+def device(number=0, cupy=None, engine="cuda", **options):
     """A device on a stand-in for CuPy.
 
     Arguments:
         number: of the GPU.
         cupy: the stand-in; default: a new one.
+        engine: 'cuda', or 'numpy' for CuPy's own functions alone, for which nothing has to be compiled.
         options: of a new one, see `Cupy`.
     """
-    return Device(f"/gpu:{number}", cupy or Cupy(**options), "cuda")
+    return Device(f"/gpu:{number}", cupy or Cupy(**options), engine)
 
 
 @contextlib.contextmanager
@@ -24,7 +25,7 @@ def simulated_gpu(**options):
     """Makes a simulated GPU the default device: models built inside live and train there.
 
     Arguments:
-        options: see `Cupy`.
+        options: see `device`.
 
     Yields:
         The `Cupy`.

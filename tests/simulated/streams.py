@@ -223,10 +223,15 @@ def enqueue(ptr, run):
         ptr: `Stream.ptr`, of the device in use; 0 is its null stream.
         run: function without arguments.
     """
-    stream = _streams[ptr] if ptr else latest.null_stream()
+    stream = stream_of(ptr, latest.current_device)
     if stream.device_id != latest.current_device:
         raise CUDARuntimeError("cudaErrorInvalidResourceHandle: the stream is of another device")
     stream.put(run)
+
+
+def stream_of(ptr, device):
+    """The stream with this number; 0 is the null stream of a device."""
+    return _streams[ptr] if ptr else latest.nulls[device]
 
 
 def check_addresses(addresses):
