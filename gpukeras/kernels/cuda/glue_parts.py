@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_INT, _LONG, _SIZE, _POINTER = ctypes.c_int, ctypes.c_int64, ctypes.c_size_t, ctypes.c_void_p
+_INT, _LONG, _POINTER = ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
 _POINTERS = ctypes.POINTER(ctypes.c_void_p)
 _LONGS = ctypes.POINTER(ctypes.c_int64)
 
@@ -79,8 +79,15 @@ PARTS: dict[str, Part] = {
         "libnccl.so.2",
         {
             "create": (_INT, ctypes.POINTER(ctypes.c_int), _POINTERS),
-            # devices, communicators, buffers, elements, type, mean, streams
-            "all_reduce": (_INT, _POINTERS, _POINTERS, _SIZE, _INT, _INT, _POINTERS),
+            "unique_id": (_POINTER,),
+            # size, rank, id, communicator
+            "join": (_INT, _INT, _POINTER, _POINTERS),
+            # devices, communicators, arrays, buffers, bytes, streams
+            "broadcast": (_INT, _POINTERS, _INT, _POINTERS, _LONGS, _POINTERS),
+            # devices, communicators, arrays, buffers, sums, elements, types, streams
+            "reduce": (_INT, _POINTERS, _INT, _POINTERS, _POINTERS, _LONGS, _LONGS, _POINTERS),
+            # communicator, buffer, elements, type, mean, stream
+            "all_reduce": (_POINTER, _POINTER, _LONG, _INT, _INT, _POINTER),
             "destroy": (_INT, _POINTERS),
         },
     ),
