@@ -14,10 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import gpukeras as keras
+from gpukeras import layers
 from gpukeras.kernels.cuda import glue, glue_build
-from gpukeras.kernels.cuda.glue_parts import PARTS, include_folders, libraries, missing_headers
+from gpukeras.kernels.cuda.glue_parts import PARTS, include_folders, libraries, missing_headers, packages
 from gpukeras.kernels.cuda.graphs import KINDS, Graph, words
 from gpukeras.kernels.cuda.prepared import layout
+from tests.simulated import libraries as simulated
+from tests.simulated import test_models
 
 COMPILER = shutil.which("g++")
 CHECKS = Path(__file__).with_name("cudnn_checks.py")
@@ -124,6 +128,16 @@ def test_libraries_are_those_of_the_right_cuda(monkeypatch, tmp_path):
     assert found[0] == str(new) and {"libcublasLt.so.13", "libcublasLt.so.12"} < set(found)
 
 
+def test_packages_to_install_have_the_names_of_their_cuda():
+    assert packages(PARTS["cublaslt"], 13).split()[0] == "nvidia-cublas"
+    assert packages(PARTS["cudnn_graphs"], 13).split()[1:] == [
+        "nvidia-cuda-runtime", "nvidia-cuda-crt", "nvidia-cuda-cccl"
+    ]  # fmt: skip
+    assert packages(PARTS["cublaslt"], 12).split() == [
+        "nvidia-cublas-cu12", "nvidia-cuda-runtime-cu12", "nvidia-cuda-nvcc-cu12", "nvidia-cuda-cccl-cu12"
+    ]  # fmt: skip
+
+
 def test_a_test_stands_in_for_the_libraries():
     stand_in = object()
     with glue.use({"cublaslt": stand_in}):
@@ -166,7 +180,8 @@ def ask(tmp_path_factory):
     given = {"part": str(part), "library": library, "driver": driver(folder, library)}
 
     def answer(graphs, device=None):
-        asked = {**given, "graphs": [[0, *words(g)] for g in graphs], "device": json.dumps(device) if device else ""}
+        described = [[0, *(words(g) if isinstance(g, Graph) else g)] for g in graphs]
+        asked = {**given, "graphs": described, "device": json.dumps(device) if device else ""}
         command = [sys.executable, str(CHECKS)]
         done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"cuDNN ended the process ({done.returncode}): {done.stderr[-3000:]}"
@@ -242,3 +257,28 @@ def test_tf32_and_determinism_leave_engines_out_and_some_remain(ask, monkeypatch
     monkeypatch.setenv("GPUKERAS_TF32", "0")
     strict = [description(kind, (32, 32), (3, 3))._replace(deterministic=True) for kind in CONVOLUTIONS]
     assert ask(strict, H100) == [""] * len(strict)
+
+
+def zoo():
+    """A model with convolutions of many kinds."""
+    inputs = layers.Input((20, 4))
+    x = layers.Conv1D(8, 3, padding="causal", dilation_rate=2)(inputs)
+    x = layers.SeparableConv1D(6, 3, padding="same")(x)
+    x = layers.Reshape((20, 6, 1))(x)
+    x = layers.Conv2DTranspose(5, 3, strides=2, padding="same")(x)
+    x = layers.Conv2D(7, (5, 4), strides=2, padding="same", activation="relu")(x)
+    x = layers.DepthwiseConv2D(3, depth_multiplier=2)(x)
+    x = layers.Conv2D(8, 3, dilation_rate=2, padding="same")(x)
+    x = layers.Conv3D(4, (3, 3, 2), activation="relu")(layers.Reshape((18, 4, 8, 1))(x))
+    model = keras.models.Model(inputs, layers.Dense(10, activation="softmax")(layers.Flatten()(x)))
+    model.compile("sgd", "categorical_crossentropy")
+    return model
+
+
+@pytest.mark.parametrize("make", [zoo, lambda: test_models.resnet(3, (16, 32, 64), 32)], ids=["zoo", "resnet20"])
+def test_there_is_an_engine_for_every_convolution_of_a_model(ask, make):
+    parts = simulated.libraries()
+    keras.backend.clear_session()
+    test_models.steps(make(), parts=parts)
+    made = {tuple(d["words"][1:]) for d in parts["cudnn_graphs"].made}
+    assert len(made) > 15 and ask(made, H100) == [""] * len(made)

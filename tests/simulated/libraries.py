@@ -70,7 +70,7 @@ class Cublaslt(_Part):
 
     def create(self, words, choice, out, found):
         """Refuses what the library documents that it refuses."""
-        d = dict(zip(["device", *products.FIELDS], words, strict=True))
+        d = dict(zip(["device", *products.FIELDS], words, strict=True), words=list(words))
         rows_a, rows_b = (d["k"], d["n"])[:: -1 if d["transposed_b"] else 1], (d["m"], d["k"])
         least_b, least_a = (rows_a[1], rows_b[0 if d["transposed_a"] else 1])
         if d["row_a"] < least_a or d["row_b"] < least_b or min(d["m"], d["n"], d["k"], d["batch"]) < 1:
@@ -105,7 +105,7 @@ class Cublaslt(_Part):
 def graph(words):
     """A description's words by name."""
     names = "device kind type tf32 deterministic alignment most_workspace axes".split()
-    d = dict(zip(names, words[:8], strict=True))
+    d = dict(zip(names, words[:8], strict=True), words=list(words))
     d["kind"], axes, rest = KINDS[d["kind"]], d["axes"], list(words[8:])
     for name in ("x", "w", "y"):
         for part in ("", "_strides"):

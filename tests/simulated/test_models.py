@@ -94,8 +94,14 @@ def test_training_is_that_of_the_cpu(make):
 # --- plans ----------------------------------------------------------------------------------------------------------
 
 
-def steps(model, batch=32):
-    """Kernels of a training step's plan on the CUDA engine: names, and those without one by their operation's."""
+def steps(model, batch=32, parts=None):
+    """Kernels of a training step's plan on the CUDA engine: names, and those without one by their operation's.
+
+    Arguments:
+        model: compiled.
+        batch: number of samples.
+        parts: stand-ins for NVIDIA's libraries.
+    """
     model._make_train_function()
     function = model.train_function
     compiled = function._function(function._fed)
@@ -105,7 +111,7 @@ def steps(model, batch=32):
         for t, by_value in zip(compiled.inputs, compiled.by_value, strict=True)
     ]
     device = Device("planonly", np, "cuda")
-    with glue.use(libraries()):
+    with glue.use(libraries() if parts is None else parts):
         program = Function(compiled.inputs, compiled.outputs, compiled.updates, device=device).plan(shapes).program
     assert all(step.captures for step in program.steps)
     names = [f"no kernel: {s.op.name}" if s.kernel is None else s.kernel.name for s in program.steps]

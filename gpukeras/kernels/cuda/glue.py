@@ -15,7 +15,7 @@ from typing import Any
 
 from ...runtime.device import cupy_or_reason
 from .glue_build import BuildError, build
-from .glue_parts import PARTS, Part, libraries
+from .glue_parts import PARTS, Part, libraries, packages
 
 _fake: Mapping[str, Any] | None = None
 
@@ -107,7 +107,7 @@ def opened(part: str, path: str, cuda: int = 13) -> SimpleNamespace:
         except GlueError as error:
             errors.append(str(error))
     else:
-        raise GlueError(f"{errors[-1]}; pip install {settings.packages.format(cuda=cuda)}")
+        raise GlueError(f"{errors[-1]}; pip install {packages(settings, cuda)}")
     prefix = f"gpukeras_{part}_"
     found = {name: _function(binary, prefix + name, types) for name, types in settings.functions.items()}
     return SimpleNamespace(**found)

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from .glue_parts import PARTS, Part, include_folders, missing_headers
+from .glue_parts import PARTS, Part, cuda_number, include_folders, missing_headers, packages
 from .source import folder
 
 FLAGS = ("-std=c++17", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra")
@@ -74,7 +74,7 @@ def build(part: str) -> Path:
     settings = PARTS[part]
     missing = missing_headers(settings)
     if missing:
-        wheels = f"{settings.packages.format(cuda=13)} nvidia-cuda-runtime nvidia-cuda-crt nvidia-cuda-cccl"
+        wheels = packages(settings, cuda_number())
         raise BuildError(f"the headers {', '.join(missing)} are missing; pip install {wheels}")
     compiler, includes = _compiler(), include_folders()
     target = cache_folder() / f"glue-{part}-{_key(part, settings, compiler, includes)}.so"

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,16 +21,35 @@ class Part(NamedTuple):
 
     Attributes:
         headers: what it needs beside CUDA's own headers; where one is missing, the part is absent.
-        packages: what to install with pip; {cuda} is CUDA's first number.
+        package: what to install with pip, where CUDA's first number is known.
         library: names of the library to load, with {cuda} where the name has CUDA's number.
         functions: types of the arguments of `gpukeras_<part>_<name>`, by name. Every function returns null or the text
             of an error.
     """
 
     headers: tuple[str, ...]
-    packages: str
+    package: str
     library: str
     functions: Mapping[str, tuple[Any, ...]]
+
+
+def packages(part: Part, cuda: int) -> str:
+    """What to install with pip for a part: its library with headers, and CUDA's own headers.
+
+    Arguments:
+        part: its settings.
+        cuda: CUDA's first number, 12 or 13.
+    """
+    suffix = "" if cuda >= 13 else f"-cu{cuda}"  # the names went without the number from 13 on
+    compiler = "crt" if cuda >= 13 else "nvcc"
+    own = [f"nvidia-cuda-{name}{suffix}" for name in ("runtime", compiler, "cccl")]
+    return " ".join([part.package.format(cuda=cuda, suffix=suffix), *own])
+
+
+def cuda_number() -> int:
+    """CUDA's first number, by the installed CuPy."""
+    found = (d.metadata["Name"] or "" for d in metadata.distributions())
+    return 12 if "cupy-cuda12x" in found else 13
 
 
 #: Headers of CUDA that the libraries' headers include.
@@ -38,7 +58,7 @@ CUDA_HEADERS = ("cuda_runtime_api.h", "crt/host_defines.h", "nv/target")
 PARTS: dict[str, Part] = {
     "cublaslt": Part(
         ("cublasLt.h",),
-        "nvidia-cublas",
+        "nvidia-cublas{suffix}",
         "libcublasLt.so.{cuda}",
         {
             # description, which candidate (-1: the first), where the product goes, bytes of work memory and number of
