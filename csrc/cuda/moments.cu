@@ -63,36 +63,4 @@ extern "C" __global__ void column_moments(const float* part, int parts, float* m
     variance[column] = moments_variance(m);
 }
 
-// y = (x - mean) / sqrt(variance + epsilon) * gamma + beta for each row; mean and 1 / sqrt(...) are kept.
-extern "C" __global__ void row_norm(const float* x, const float* gamma, const float* beta, float* y,
-                                    float* mean, float* inverse, int length, float epsilon) {
-    const int row = static_cast<int>(blockIdx.x) * length;
-    const Moments m = moments_of_row(x + row, length);
-    const float scale = 1.0f / sqrt_float(moments_variance(m) + epsilon);
-    for (int i = static_cast<int>(threadIdx.x); i < length; i += static_cast<int>(blockDim.x)) {
-        y[row + i] = (x[row + i] - m.mean) * scale * gamma[i] + beta[i];
-    }
-    if (threadIdx.x != 0) return;
-    mean[blockIdx.x] = m.mean;
-    inverse[blockIdx.x] = scale;
-}
-
-extern "C" __global__ void row_norm_gradient(const float* x, const float* gamma, const float* mean,
-                                             const float* inverse, const float* dy, float* dx, int length) {
-    const int row = static_cast<int>(blockIdx.x) * length;
-    const float middle = mean[blockIdx.x], scale = inverse[blockIdx.x];
-    float sum = 0.0f, along = 0.0f;
-    for (int i = static_cast<int>(threadIdx.x); i < length; i += static_cast<int>(blockDim.x)) {
-        const float d = dy[row + i] * gamma[i];
-        sum += d;
-        along += d * ((x[row + i] - middle) * scale);
-    }
-    sum = block_sum(sum) / static_cast<float>(length);
-    along = block_sum(along) / static_cast<float>(length);
-    for (int i = static_cast<int>(threadIdx.x); i < length; i += static_cast<int>(blockDim.x)) {
-        const float d = dy[row + i] * gamma[i];
-        dx[row + i] = scale * (d - sum - (x[row + i] - middle) * scale * along);
-    }
-}
-
 }  // namespace gpukeras::cuda

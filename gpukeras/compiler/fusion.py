@@ -16,15 +16,16 @@ from .value import Step, Value
 MOST_PIECES = 96  # of a loop: its operands and blocks have to fit the evaluator's table
 
 
-def fuse(steps: list[Step], needed: set[Value], updated: set[Value]) -> list[Step]:
+def fuse(steps: list[Step], needed: set[Value], updated: set[Value], small: int = SMALL) -> list[Step]:
     """The steps, with those the evaluator takes in gathered into loops.
 
     Arguments:
         steps: the live steps, in order.
         needed: root values read after the last step.
         updated: those of them that only variables want.
+        small: elements of an array that is no trouble to keep for a while, so that one call may do more.
     """
-    order = _Schedule(_expanded(steps, needed), needed, updated)
+    order = _Schedule(_expanded(steps, needed), needed, updated, small)
     fused: list[Step] = []
     for slot, step in enumerate([None, *order.anchors]):
         if step is not None:
@@ -53,8 +54,9 @@ class _Schedule:
     unless it may wait for its first reader at no cost in memory.
     """
 
-    def __init__(self, steps: list[Step], needed: set[Value], updated: set[Value]) -> None:
+    def __init__(self, steps: list[Step], needed: set[Value], updated: set[Value], small: int) -> None:
         self.needed = needed
+        self.small = small
         self.anchors: list[Step] = []
         self.pieces: dict[Step, Piece] = {}
         self.slot: dict[Step, int] = {}
@@ -104,7 +106,7 @@ class _Schedule:
         waiting: set[Step] = set()
         for step in reversed(steps):
             out = step.outs[0]
-            if step in self.pieces and out.size <= SMALL and (out in updated or out not in self.needed):
+            if step in self.pieces and out.size <= self.small and (out in updated or out not in self.needed):
                 if all(r in waiting for r in self.readers.get(out, ())):
                     waiting.add(step)
         return waiting
@@ -117,7 +119,7 @@ class _Schedule:
         if latest <= here or (out in self.needed and step not in self.waiting):
             return
         roots = {v.root for v in step.ins}
-        small = out.size <= SMALL and all(r.size <= SMALL for r in roots)
+        small = out.size <= self.small and all(r.size <= self.small for r in roots)
         makers = [m for m in map(self.makers.get, roots) if m in self.pieces and m not in self.waiting]
         made_here = any(self.slot[m] == here for m in makers)
         longer = sum(r.nbytes for r in roots if self._last_read(r, step) < latest)
@@ -156,7 +158,7 @@ class _Gathering:
         small: Cluster | None = None
         for cluster in self.clusters:
             shares = cluster.shares(piece)
-            if not shares and (small is not None or piece.count > SMALL or cluster.count > SMALL):
+            if not shares and (small is not None or max(piece.count, cluster.count) > self.order.small):
                 continue
             if len(cluster.pieces) >= MOST_PIECES or not cluster.accepts(piece):
                 continue
@@ -214,8 +216,9 @@ class _Gathering:
         made = []
         for phase in sorted({c.phase for c in self.clusters}):
             here = [c for c in self.clusters if c.phase == phase]
-            small = [c for c in here if c.count <= SMALL]
-            made += [self._step(part) for part in [small, *([c] for c in here if c.count > SMALL)] if part]
+            small = [c for c in here if c.count <= self.order.small]
+            large = [[c] for c in here if c.count > self.order.small]
+            made += [self._step(part) for part in [small, *large] if part]
         return made
 
     def _step(self, clusters: Sequence[Cluster]) -> Step:

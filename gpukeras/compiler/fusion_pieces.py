@@ -24,6 +24,7 @@ TYPES = {
 }  # fmt: skip
 LONGEST_ROW = 1 << 14  # elements; a block holds whole rows and should stay in the second-level cache
 SMALL = 1 << 14  # elements of an array whose whereabouts do not matter
+SMALL_ON_GPU = 1 << 18  # a GPU reads so many in the time of a launch
 
 _FOLDS: dict[type[Op], str] = {Sum: "sum", SumTo: "sum", Mean: "mean", Max: "max", Min: "min"}
 _PLACES: dict[type[Op], str] = {ArgMax: "row_argmax", ArgMin: "row_argmin"}

@@ -21,6 +21,7 @@ from ..runtime.native import adopt_threads
 from .blocked import Blocked, group_elementwise
 from .epilogue import join_epilogues
 from .fusion import fuse
+from .fusion_pieces import SMALL, SMALL_ON_GPU
 from .lowering import Lowering
 from .partition import partition, read_outside
 from .transfers import first_brought, spread
@@ -143,6 +144,9 @@ class Program:
             for step in steps:
                 step.lane = lane
             live += steps
+        if self.memories:
+            made = ((v, self.home(step.lane)) for step in live for v in step.outs if v is not None)
+            self.homes.update((v, home) for v, home in made if v not in self.replicas)
         needed.update(v.root for step in live for v in step.ins)  # what joining and widening put between
         for step in live:
             for i, v in enumerate(step.outs):
@@ -168,7 +172,7 @@ class Program:
         """The steps of a segment, fewer."""
         steps = widen(join_epilogues(steps, kept, self.engine), kept, self.engine)
         if self.engine in ("native", "cuda") and opcodes():
-            return fuse(steps, kept, updated)
+            return fuse(steps, kept, updated, SMALL_ON_GPU if self.engine == "cuda" else SMALL)
         return group_elementwise(steps, kept)
 
     def _phase_ends(self) -> list[int]:

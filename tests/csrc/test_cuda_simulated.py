@@ -24,64 +24,6 @@ def close(got, want, rtol=2e-6, atol=2e-6):
     np.testing.assert_allclose(got, want, rtol, atol)
 
 
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-# --- losses ------------------------------------------------------------------------------------------------------
-
-
-def softmax(x):
-    e = np.exp(x - x.max(-1, keepdims=True))
-    return e / e.sum(-1, keepdims=True)
-
-
-@ORDERS
-@pytest.mark.parametrize("rows, length", [(3, 10), (2, 1), (4, 1000)])
-def test_softmax_cross_entropy(rows, length, order):
-    kernels = simulator.file("losses.cu")
-    x, y, dloss = normal(rows, length) * 5, np.abs(normal(rows, length, seed=1)), normal(rows, seed=2)
-    p, loss, dx = np.empty_like(x), np.empty(rows, F32), np.empty_like(x)
-    kernels.launch("softmax_cross_entropy", (rows,), 256, [x, y, p, loss, I32(length)], order)
-    wide = x.astype("float64")
-    close(p, softmax(wide), 1e-5)
-    close(loss, -(y * np.log(softmax(wide))).sum(-1), 1e-5, 1e-5)
-    kernels.launch("softmax_cross_entropy_gradient", (rows,), 256, [p, y, dloss, dx, I32(length)], order)
-    close(dx, (softmax(wide) * y.sum(-1, keepdims=True) - y) * dloss[:, None], 1e-5, 1e-5)
-
-
-def test_softmax_cross_entropy_of_large_logits():
-    x = np.array([[1000, 0, -1000], [-1e30, 1e30, 0]], F32)
-    y = np.array([[1, 0, 0], [0, 1, 0]], F32)
-    p, loss = np.empty_like(x), np.empty(2, F32)
-    simulator.file("losses.cu").launch("softmax_cross_entropy", (2,), 256, [x, y, p, loss, I32(3)])
-    np.testing.assert_array_equal(p, [[1, 0, 0], [0, 1, 0]])
-    np.testing.assert_array_equal(loss, [0, 0])
-
-
-def test_sparse_softmax_cross_entropy():
-    kernels = simulator.file("losses.cu")
-    x, label, dloss = normal(5, 7), np.array([0, 6, 3, 7, -1], I32), normal(5, seed=1)
-    p, loss, dx = np.empty_like(x), np.empty(5, F32), np.empty_like(x)
-    kernels.launch("sparse_softmax_cross_entropy", (5,), 256, [x, label, p, loss, I32(7)])
-    close(loss[:3], -np.log(softmax(x)[[0, 1, 2], label[:3]]))
-    assert np.isnan(loss[3:]).all()
-    args = [p, label, dloss, dx, I32(5), I32(7)]
-    kernels.launch("sparse_softmax_cross_entropy_gradient", (1,), 64, args)
-    close(dx[:3], (softmax(x) - np.eye(8)[label][:, :7])[:3] * dloss[:3, None])
-
-
-def test_sigmoid_cross_entropy():
-    kernels = simulator.file("losses.cu")
-    x, y, dloss = normal(300) * 20, np.abs(normal(300, seed=1)), normal(300, seed=2)
-    loss, dx = np.empty_like(x), np.empty_like(x)
-    kernels.launch("sigmoid_cross_entropy_forward", (2,), 64, [x, y, loss, I32(300)])
-    wide = x.astype("float64")
-    close(loss, np.maximum(wide, 0) - wide * y + np.log1p(np.exp(-np.abs(wide))))
-    kernels.launch("sigmoid_cross_entropy_gradient", (2,), 64, [x, y, dloss, dx, I32(300)])
-    close(dx, (sigmoid(wide) - y) * dloss)
-
-
 # --- moments -----------------------------------------------------------------------------------------------------
 
 
@@ -100,26 +42,6 @@ def test_moments(rows, columns, shares, order):
     kernels.launch("column_moments", blocks(columns), 64, [part, I32(shares), mean, variance, I32(columns)], order)
     close(mean, wide.mean(0), 1e-6)
     close(variance, wide.var(0), 1e-4, 1e-6)
-
-
-@ORDERS
-def test_row_norm(order):
-    kernels, (rows, length) = simulator.file("moments.cu"), (4, 300)
-    x, gamma, beta, dy = (
-        normal(rows, length),
-        normal(length, seed=1),
-        normal(length, seed=2),
-        normal(rows, length, seed=3),
-    )
-    y, mean, inverse, dx = np.empty_like(x), np.empty(rows, F32), np.empty(rows, F32), np.empty_like(x)
-    kernels.launch("row_norm", (rows,), 256, [x, gamma, beta, y, mean, inverse, I32(length), F32(1e-3)], order)
-    wide = x.astype("float64")
-    scale = 1 / np.sqrt(wide.var(1, keepdims=True) + 1e-3)
-    hat = (wide - wide.mean(1, keepdims=True)) * scale
-    close(y, hat * gamma + beta, 1e-5, 1e-5)
-    kernels.launch("row_norm_gradient", (rows,), 256, [x, gamma, mean, inverse, dy, dx, I32(length)], order)
-    d = dy * gamma.astype("float64")
-    close(dx, scale * (d - d.mean(1, keepdims=True) - hat * (d * hat).mean(1, keepdims=True)), 1e-5, 1e-5)
 
 
 # --- rows --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Optimizers, depthwise convolution and pooling of csrc/cuda, run on a CPU by the simulator."""
+"""Depthwise convolution and pooling of csrc/cuda, run on a CPU by the simulator."""
 
 import itertools
 
@@ -23,103 +23,6 @@ def blocks(count):
 
 def close(got, want, rtol=2e-6, atol=2e-6):
     np.testing.assert_allclose(got, want, rtol, atol)
-
-
-# --- optimizers ---------------------------------------------------------------------------------------------------
-
-TABLE = np.dtype([("p", "u8"), ("g", "u8"), ("s0", "u8"), ("s1", "u8"), ("s2", "u8"), ("size", "i8")])
-NUMBERS = ("rate", "first", "second", "epsilon", "momentum", "next_momentum", "rest", "next_rest", "second_rest")
-VALUES = np.array([0.01, 0.9, 0.99, 1e-7, 0.8, 0.85, 0.3, 0.2, 0.4], F32)
-
-
-def adam_moments(g, s, n):
-    s[0][:] = n["first"] * s[0] + (1 - n["first"]) * g
-    s[1][:] = n["second"] * s[1] + (1 - n["second"]) * g * g
-
-
-def sgd(p, g, s, n):
-    p -= n["rate"] * g
-
-
-def momentum(p, g, s, n):
-    s[0][:] = n["first"] * s[0] - n["rate"] * g
-    p += s[0]
-
-
-def nesterov(p, g, s, n):
-    s[0][:] = n["first"] * s[0] - n["rate"] * g
-    p += n["first"] * s[0] - n["rate"] * g
-
-
-def rmsprop(p, g, s, n):
-    s[0][:] = n["first"] * s[0] + (1 - n["first"]) * g * g
-    p -= n["rate"] * g / (np.sqrt(s[0]) + n["epsilon"])
-
-
-def adagrad(p, g, s, n):
-    s[0] += g * g
-    p -= n["rate"] * g / (np.sqrt(s[0]) + n["epsilon"])
-
-
-def adadelta(p, g, s, n):
-    s[0][:] = n["first"] * s[0] + (1 - n["first"]) * g * g
-    step = g * np.sqrt(s[1] + n["epsilon"]) / np.sqrt(s[0] + n["epsilon"])
-    s[1][:] = n["first"] * s[1] + (1 - n["first"]) * step * step
-    p -= n["rate"] * step
-
-
-def adam(p, g, s, n):
-    adam_moments(g, s, n)
-    p -= n["rate"] * s[0] / (np.sqrt(s[1]) + n["epsilon"])
-
-
-def amsgrad(p, g, s, n):
-    adam_moments(g, s, n)
-    s[2][:] = np.maximum(s[2], s[1])
-    p -= n["rate"] * s[0] / (np.sqrt(s[2]) + n["epsilon"])
-
-
-def adamax(p, g, s, n):
-    s[0][:] = n["first"] * s[0] + (1 - n["first"]) * g
-    s[1][:] = np.maximum(n["second"] * s[1], np.abs(g))
-    p -= n["rate"] * s[0] / (s[1] + n["epsilon"])
-
-
-def nadam(p, g, s, n):
-    adam_moments(g, s, n)
-    ahead = (1 - n["momentum"]) * g / n["rest"] + n["next_momentum"] * s[0] / n["next_rest"]
-    p -= n["rate"] * ahead / (np.sqrt(s[1] / n["second_rest"]) + n["epsilon"])
-
-
-RULES = {
-    sgd: 0, momentum: 1, nesterov: 1, rmsprop: 1, adagrad: 1, adadelta: 2, adam: 2, amsgrad: 3, adamax: 2, nadam: 2
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_optimizer(rule):
-    sizes, slots = [1, 1024, 3000, 7], RULES[rule]
-    tensors = [
-        [normal(n, seed=k), normal(n, seed=9), *(np.abs(normal(n, seed=j)) for j in range(slots))]
-        for k, n in enumerate(sizes)
-    ]
-    wide = [[a.astype("float64") for a in arrays] for arrays in tensors]
-    table = np.zeros(len(sizes), TABLE)
-    for row, arrays, n in zip(table, tensors, sizes, strict=True):
-        row["size"] = n
-        for field, a in zip(TABLE.names, arrays, strict=False):
-            row[field] = a.ctypes.data
-    counts = [-(-n // 1024) for n in sizes]
-    first = np.cumsum([0, *counts]).astype(I32)
-    kernels = simulator.file("optimizers.cu")
-    numbers = dict(zip(NUMBERS, VALUES.astype("float64"), strict=True))
-    for _ in range(2):
-        kernels.launch(f"optimizer_{rule.__name__}", (int(first[-1]),), 256, [table, first, I32(len(sizes)), VALUES])
-        for p, g, *s in wide:
-            rule(p, g, s, numbers)
-    for got, want in zip(tensors, wide, strict=True):
-        for a, b in zip(got, want, strict=True):
-            close(a, b, 1e-5, 1e-6)
 
 
 # --- depthwise convolution --------------------------------------------------------------------------------------
@@ -236,22 +139,3 @@ def test_nan_is_a_maximum():
     x, y = np.array([1, np.nan, -np.inf, -np.inf], F32), np.empty(2, F32)
     simulator.file("pooling.cu").launch("pooling_max", (1,), 64, [x, y, I32(2), p])
     np.testing.assert_array_equal(y, [np.nan, -np.inf])
-
-
-# --- activations ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["relu", "hard_sigmoid", "tanh", "selu", "softplus"])
-def test_activation_kernels_equal_the_host_bodies(name):
-    from gpukeras.runtime import native
-
-    if native.load() is None:
-        pytest.skip(f"native engine off: {native.status().reason}")
-    x, y, want, dx = normal(500), np.empty(500, F32), np.empty(500, F32), np.empty(500, F32)
-    kernels = simulator.file("activations.cu")
-    kernels.launch(f"{name}_forward", (2,), 64, [x, y, I32(500)])
-    native.load().activation(name, x, want)
-    np.testing.assert_array_equal(y, want)
-    kernels.launch(f"{name}_backward", (2,), 64, [y, x, dx, I32(500)])
-    native.load().activation_gradient(name, y, x, want)
-    np.testing.assert_array_equal(dx, want)

@@ -163,3 +163,16 @@ def test_embedding_whose_gradient_and_indices_have_gaps(monkeypatch, determinist
     feeds = {table: normal(9, 3), index: np.random.default_rng(0).integers(0, 9, (4, 5)).astype("int32")}
     kind = "sorted" if deterministic else "atomic"
     check(gradients(loss, [table]), feeds | {w: normal(4, 5, 3)}, [f"scatter_add:{kind}"])
+
+
+@pytest.mark.parametrize("channels_first", [False, True])
+@pytest.mark.parametrize(
+    "spatial, size, strides", [((7,), (3,), (2,)), ((5, 6), (2, 3), (1, 2)), ((4, 3), (1, 1), (3, 1))]
+)
+def test_locally_connected(spatial, size, strides, channels_first):
+    shape = (2, 3, *spatial) if channels_first else (2, *spatial, 3)
+    count = np.prod([(n - k) // s + 1 for n, k, s in zip(spatial, size, strides, strict=True)])
+    x, w = Placeholder(shape, "float32"), Placeholder((int(count), int(np.prod(size)) * 3, 4), "float32")
+    y = ops.local_conv(x, w, size, strides, channels_first)
+    outs = [y, *gradients(ops.sum(ops.square(y)), [x, w])]
+    check(outs, {x: normal(*shape), w: normal(*w.shape, seed=1)}, ["patches", "patches_sum"], 2e-5)

@@ -64,7 +64,7 @@ def flattened(name: str) -> str:
     """A file of csrc/cuda with the files it includes in place, so that a compiler at run time needs no folders.
 
     Arguments:
-        name: the file's name, for example 'losses.cu'.
+        name: the file's name, for example 'random.cu'.
     """
     return _flat(folder() / "cuda" / name, set())
 
