@@ -186,6 +186,13 @@ def test_images_with_gaps_are_copied_first():
     check(outs, {x: normal(2, 8, 7, 3), w: normal(3, 3, 3, 4, seed=1)}, kinds)
 
 
+def test_bfloat16():
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    x, w, k = (Placeholder(s, "bfloat16") for s in ((2, 6, 5, 3), (3, 4), (3, 3, 3, 4)))
+    feeds = {t: normal(*t.shape).astype(bfloat16) for t in (x, w, k)}
+    check([ops.matmul(x, w), ops.conv(x, k)], feeds, ["cublaslt:matmul", "cudnn:forward"], 2e-2)
+
+
 @pytest.mark.parametrize("dtype, tolerance", [("float16", 2e-3), ("float64", 1e-14)])
 def test_convolutions_of_other_types(dtype, tolerance):
     x, w = Placeholder((2, 6, 5, 3), dtype), Placeholder((3, 3, 3, 4), dtype)

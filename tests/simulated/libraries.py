@@ -16,7 +16,12 @@ from gpukeras.kernels.cuda.graphs import KINDS, PLACES
 
 from .streams import check_addresses, enqueue
 
-DTYPES = [np.float32, np.float16, None, np.float64]  # by number; NumPy has no bfloat16
+try:
+    from ml_dtypes import bfloat16
+except ImportError:  # NumPy alone has no such type
+    bfloat16 = None
+
+DTYPES = [np.float32, np.float16, bfloat16, np.float64]  # by number
 WORKSPACE = 640  # bytes that every product and graph claims to want, and overwrites
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import gpukeras as keras
-from gpukeras import layers
+from gpukeras import layers, mixed_precision
 from gpukeras.compiler.function import Function
 from gpukeras.kernels.cuda import glue
 from gpukeras.runtime.device import Device
@@ -140,3 +140,19 @@ def test_kernels_of_resnet20():
         "cudnn:forward": 21, "cudnn:data_gradient": 20, "cudnn:kernel_gradient": 21, "cuda:moments:columns": 19,
         "cublaslt:matmul:bias": 1, "cublaslt:matmul": 2,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name, number", [("float16", 1), ("bfloat16", 2)])
+def test_mixed_precision_multiplies_in_the_narrow_type(name, number):
+    if name == "bfloat16":
+        pytest.importorskip("ml_dtypes")
+    parts = libraries()
+    before = mixed_precision.get_policy()
+    mixed_precision.set_policy(f"mixed_{name}")
+    try:
+        found = steps(cnn(28, 32), parts=parts)
+    finally:
+        mixed_precision.set_policy(before)
+    assert found["cudnn:forward_bias_relu"] == 2 and found["cudnn:kernel_gradient"] == 2
+    made = parts["cudnn_graphs"].made + parts["cublaslt"].made
+    assert {d["type"] for d in made} == {number} and {d["tf32"] for d in made} == {0}
