@@ -64,8 +64,8 @@ class _Data:
             x.size and kernel_name(x.dtype, np.dtype(t.dtype)) is not None for x, t in zip(arrays, fed, strict=True)
         )
         self.there = upload(self.device, arrays) if fits else None
-        samples = min(len(x) for x in arrays)
-        self.order: Any = xp.empty((samples,), np.int64) if self.there is not None else None
+        self.samples = min(len(x) for x in arrays)
+        self.order: Any = xp.empty((self.samples,), np.int64) if self.there is not None else None
         self.cursor = xp.zeros((1,), np.int64)
         self.totals = xp.zeros((_SCALARS,), np.float64)
         self._at = 0
@@ -77,6 +77,8 @@ class _Data:
 
     def move(self, order: np.ndarray | None, begin: int, size: int, end: int) -> None:
         """Sees to it that the device knows where the next step begins, and its rows."""
+        if not 0 <= begin <= begin + size <= self.samples:
+            raise ValueError(f"samples {begin} to {begin + size} are out of range: there are {self.samples}")
         if self.there is None:
             return
         if self._at != begin:
@@ -84,12 +86,18 @@ class _Data:
         self._at = begin + size
         if order is not None and not (self._told[0] <= begin and begin + size <= self._told[1]):
             stop = min(begin + _ORDER * size, end)
-            self.order[begin:stop].set(np.ascontiguousarray(order[begin:stop], dtype=np.int64))
+            self.order[begin:stop].set(self._checked(order[begin:stop]))
             self._told = begin, stop
+
+    def _checked(self, rows: np.ndarray) -> np.ndarray:
+        low, high = int(rows.min()), int(rows.max())
+        if low < 0 or high >= self.samples:
+            raise IndexError(f"there is no sample {high if low >= 0 else low}: there are {self.samples}")
+        return np.ascontiguousarray(rows, dtype=np.int64)
 
     def rows(self, order: np.ndarray | None, begin: int, size: int) -> list[Rows]:
         """The batch, for a plan to be fed with."""
-        ids = slice(begin, begin + size) if order is None else order[begin : begin + size]
+        ids = slice(begin, begin + size) if order is None else self._checked(order[begin : begin + size])
         return [Rows(x, ids) for x in self.arrays]
 
 

@@ -10,7 +10,7 @@ from ..graph import scope
 from ..graph.gradient import ancestors
 from ..graph.op import Op, Partial, Spec
 from ..graph.tensor import Constant, Node, Placeholder, Tensor, apply, as_tensor
-from ..runtime.device import default_device
+from ..runtime.device import device_of
 from .interpreter import Interpreter
 from .scan import Body, free_tensors, scan
 
@@ -45,7 +45,7 @@ class While(Op):
         )
 
     def compute(self, xp: Any, ins: list[Any]) -> Sequence[Any]:
-        body, device = self.body, default_device()
+        body, device = self.body, device_of(xp)
         m = len(body.states)
         states, consts = list(ins[:m]), ins[m:]
         count = 0

@@ -18,7 +18,7 @@ from ..graph.gradient import ancestors, gradients
 from ..graph.op import Binding, Op, Partial, Spec, Thunk
 from ..graph.tensor import Constant, Node, Placeholder, Tensor, apply
 from ..ops.shaping import Shape, Size
-from ..runtime.device import default_device
+from ..runtime.device import device_of
 from ..runtime.memory import Arena
 from ..runtime.native import copy_call
 from .lowering import DynamicShape
@@ -164,7 +164,7 @@ class Scan(Op):
             feeds = {k: a for k, a in zip(body.inputs, arrays, strict=True) if k in program.feeds}
             targets: list[Any] = [s[i + 1] for s in states]
             targets += [None if y is None else y[t, ...] for y in b.outs[m : len(body.outputs)]]
-            calls += _bind_step(program, arena, feeds, targets, spare)
+            calls += _bind_step(b.xp, program, arena, feeds, targets, spare)
         if not steps:
             calls += [partial(b.xp.copyto, out, x) for out, x in zip(b.outs, init, strict=False) if out is not None]
         return calls
@@ -319,7 +319,7 @@ def _whole(xp: Any, x: Any, calls: list[Thunk]) -> Any:
 
 
 def _bind_step(
-    program: Program, arena: Any, feeds: dict[Tensor, Any], targets: list[Any], spare: dict[Value, Any]
+    xp: Any, program: Program, arena: Any, feeds: dict[Tensor, Any], targets: list[Any], spare: dict[Value, Any]
 ) -> list[Thunk]:
     """Calls of one step; outputs that are temporaries are computed where they are wanted, others copied.
 
@@ -333,7 +333,7 @@ def _bind_step(
         elif target is not None:
             copies.append((target, value))
     unwanted = {v.root for v, t in zip(program.outputs, targets, strict=True) if t is None} - set(direct)
-    device = default_device()
+    device = device_of(xp)
     for value in {v.root for _, v in copies} | unwanted:  # outputs have no place in the arena
         if value.kind == "temp" and value not in direct:
             if value not in spare:

@@ -79,7 +79,7 @@ class Device:
 
         Arrays are made on the current GPU, and calls are queued there.
         """
-        with self.xp.cuda.Device(self.number):
+        with self.xp.cuda.Device(self.number), self._named_in_errors():
             if self.number == 0:
                 yield self.xp.cuda.get_current_stream()
                 return
@@ -87,6 +87,14 @@ class Device:
                 self._stream = self.xp.cuda.Stream(non_blocking=True)
             with self._stream:
                 yield self._stream
+
+    @contextlib.contextmanager
+    def _named_in_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except MemoryError as error:
+            error.gpu = getattr(error, "gpu", self)  # type: ignore[attr-defined]
+            raise
 
     def event(self) -> Any:
         """An event for this GPU's streams to record."""
@@ -135,6 +143,12 @@ def default_device() -> Device:
         else:
             _default = Device("/cpu:0", np, "native" if native.load() is not None else "numpy")
     return _default
+
+
+def device_of(xp: Any) -> Device:
+    """The default device where its arrays are this module's, else one for them."""
+    device = default_device()
+    return device if device.xp is xp else Device("/cpu:0" if xp is np else "/gpu:0", xp)
 
 
 def gpus() -> list[Device]:

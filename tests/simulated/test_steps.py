@@ -115,6 +115,20 @@ def test_data_of_other_types_is_converted_on_the_device(dtype):
     close(w.numpy(), want_w.numpy())
 
 
+@pytest.mark.parametrize("share_of_memory", ["1", "0"])
+def test_samples_that_are_not_there_are_refused(monkeypatch, share_of_memory):
+    monkeypatch.setenv("GPUKERAS_GPU_DATA", share_of_memory)
+    f, w = training(device())
+    steps = steps_of(f, data())
+    before = w.numpy()
+    for bad, order in ((N, np.arange(1, N + 1)), (-1, np.arange(-1, N - 1))):
+        with pytest.raises(IndexError, match=f"no sample {bad}: there are {N}"):
+            steps.add_up(order, 0 if bad < 0 else N - 3, N, 3, np.zeros(2), 0.0)
+    with pytest.raises(ValueError, match="samples 20 to 24 are out of range: there are 23"):
+        steps.one(None, 20, BATCH)
+    np.testing.assert_array_equal(w.numpy(), before)
+
+
 def test_a_type_no_kernel_converts_is_fed_in_turn():
     arrays = data()
     arrays[0] = arrays[0].astype("float16")
