@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..runtime.device import gpus
 from ..runtime.feed import Rows
 from ..runtime.graphs import Replay
 from ..runtime.replicas import written
@@ -106,15 +108,21 @@ def out_of_memory(program: Program, xp: Any, error: MemoryError) -> MemoryError:
     """
     if isinstance(error, GpuOutOfMemory):
         return error
-    free, total = xp.cuda.runtime.memGetInfo()
-    pool = xp.get_default_memory_pool()
-    limit = f"; the session limits itself to {_bytes(pool.get_limit())}" if pool.get_limit() else ""
+    several = len(program.arenas) > 1
+    gpu = getattr(error, "gpu", None) or gpus()[0] if several else None
+    with contextlib.nullcontext() if gpu is None else gpu.active():
+        free, total = xp.cuda.runtime.memGetInfo()
+        most = xp.get_default_memory_pool().get_limit()
+    needed = program.arena_bytes if gpu is None else program.arenas.get(gpu.number, 0)
+    limit = f"; the session limits itself to {_bytes(most)}" if most else ""
     lines = [
-        f"out of GPU memory: {title(program)} needs {_bytes(program.arena_bytes)} for what its steps pass on, beside "
-        f"the weights; {_bytes(free)} of {_bytes(total)} are free{limit}.",
+        f"out of GPU memory{'' if gpu is None else f' on GPU {gpu.number}'}: {title(program)} needs {_bytes(needed)} "
+        f"for what its steps pass on, beside the weights; {_bytes(free)} of {_bytes(total)} are free{limit}.",
         "Its largest buffers:",
     ]
-    lines += [f"  {_bytes(v.nbytes)}: {v.shape} {v.dtype}, {_maker(v)}" for v in _largest(program)]
+    lines += [
+        f"  {_bytes(v.nbytes)}: {v.shape} {v.dtype}, {_maker(v)}" for v in _largest(program, gpu.number if gpu else 0)
+    ]
     size = _batch_size(program)
     smaller = f"a batch smaller than {size}" if size > 1 else "smaller inputs"
     lines.append(
@@ -124,10 +132,11 @@ def out_of_memory(program: Program, xp: Any, error: MemoryError) -> MemoryError:
     return GpuOutOfMemory("\n".join([*lines, f"(CuPy: {error})"]))
 
 
-def _largest(program: Program) -> list[Value]:
-    """The largest buffers, each place of the arena once."""
+def _largest(program: Program, home: int) -> list[Value]:
+    """The largest buffers on a GPU, each place of the arena once."""
     found: dict[int, Value] = {}
-    for v in sorted(program.offsets, key=lambda v: -v.nbytes):
+    there = [v for v in program.offsets if program.homes.get(v, 0) == home]
+    for v in sorted(there, key=lambda v: -v.nbytes):
         found.setdefault(program.offsets[v], v)
         if len(found) == _SHOWN:
             break

@@ -154,13 +154,13 @@ class _Spread:
 
 
 def _carried(v: Value) -> Value:
-    """What is copied to have a value elsewhere: the contiguous part of its root's memory that it looks at."""
-    best = v.root
+    """What is copied to have a value elsewhere: the smallest contiguous piece of memory that has it."""
+    pieces = [v]
     while v.base is not None:
-        if v.proto.flags.c_contiguous and v.nbytes < best.nbytes:
-            best = v
         v = v.base
-    return best
+        pieces.append(v)
+    pieces = [piece for piece in reversed(pieces) if piece is v or piece.proto.flags.c_contiguous]
+    return min(pieces, key=lambda piece: piece.nbytes)  # of equals the first, next to the root
 
 
 def _view_again(v: Value, base: Value) -> Value:
