@@ -74,9 +74,11 @@ def test_every_activation_on_either_side(pair):
     check(layer, layer.outputs(*pair), "walk", 3e-5)
 
 
-# One sample, one step, one unit; more units than a thread has; samples that blocks do not divide.
+# One sample, step or unit; more units than threads take at once; samples that blocks do not divide; columns in fours.
 @HOW
-@pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (2, 3, 2, 77), (67, 2, 3, 9), (9, 3, 4, 1)])
+@pytest.mark.parametrize(
+    "sizes", [(1, 1, 1, 1), (2, 3, 2, 77), (67, 2, 3, 9), (9, 3, 4, 1), (66, 2, 1, 36), (2, 2, 1, 128)]
+)
 @pytest.mark.parametrize("cell", GATES)
 def test_odd_sizes(cell, sizes, how):
     samples, steps, channels, units = sizes
