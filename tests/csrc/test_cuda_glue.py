@@ -15,11 +15,15 @@ import numpy as np
 import pytest
 
 import gpukeras as keras
-from gpukeras import layers
+from gpukeras import layers, ops
+from gpukeras.compiler.program import Program
+from gpukeras.graph.gradient import gradients
+from gpukeras.graph.tensor import Placeholder
 from gpukeras.kernels.cuda import glue, glue_build
 from gpukeras.kernels.cuda.glue_parts import PARTS, include_folders, libraries, missing_headers, packages
 from gpukeras.kernels.cuda.graphs import KINDS, Graph, words
 from gpukeras.kernels.cuda.prepared import layout
+from tests.kernels.test_cuda_libraries import CONVOLUTIONS
 from tests.simulated import libraries as simulated
 from tests.simulated import test_models
 
@@ -221,7 +225,7 @@ CASES = {
     "depthwise, float16": ((14, 14), (3, 3), {"groups": 16, "dtype": "float16"}),
     "few filters": ((14, 14), (3, 3), {"filters": 3}),
 }
-CONVOLUTIONS = ("forward", "forward_bias", "forward_bias_relu", "data_gradient", "kernel_gradient")
+PASSES = ("forward", "forward_bias", "forward_bias_relu", "data_gradient", "kernel_gradient")
 
 
 def pools_and_norms():
@@ -234,14 +238,14 @@ def pools_and_norms():
 
 
 def test_graphs_validate(ask):
-    graphs = [description(kind, *CASES[name][:2], **CASES[name][2]) for name in CASES for kind in CONVOLUTIONS]
+    graphs = [description(kind, *CASES[name][:2], **CASES[name][2]) for name in CASES for kind in PASSES]
     graphs += pools_and_norms()
     assert {g.kind for g in graphs} == set(KINDS) - {"forward_relu"}
     assert ask(graphs) == [""] * len(graphs)
 
 
 def test_there_is_an_engine_for_every_convolution_on_an_h100(ask):
-    asked = [(name, kind) for name in CASES for kind in CONVOLUTIONS]
+    asked = [(name, kind) for name in CASES for kind in PASSES]
     found = ask([description(kind, *CASES[name][:2], **CASES[name][2]) for name, kind in asked], H100)
     assert {case: error for case, error in zip(asked, found, strict=True) if error} == {}
 
@@ -255,7 +259,7 @@ def test_wrong_graphs_do_not_validate(ask):
 
 def test_tf32_and_determinism_leave_engines_out_and_some_remain(ask, monkeypatch):
     monkeypatch.setenv("GPUKERAS_TF32", "0")
-    strict = [description(kind, (32, 32), (3, 3))._replace(deterministic=True) for kind in CONVOLUTIONS]
+    strict = [description(kind, (32, 32), (3, 3))._replace(deterministic=True) for kind in PASSES]
     assert ask(strict, H100) == [""] * len(strict)
 
 
@@ -282,3 +286,19 @@ def test_there_is_an_engine_for_every_convolution_of_a_model(ask, make):
     test_models.steps(make(), parts=parts)
     made = {tuple(d["words"][1:]) for d in parts["cudnn_graphs"].made}
     assert len(made) > 15 and ask(made, H100) == [""] * len(made)
+
+
+@pytest.mark.parametrize("tf32", ["0", "1"])
+def test_there_is_an_engine_for_every_convolution_of_the_tests(ask, tf32, monkeypatch):
+    monkeypatch.setenv("GPUKERAS_TF32", tf32)
+    parts = simulated.libraries()
+    cases = [(shape, kernel, given, t) for _, shape, kernel, given in CONVOLUTIONS for t in ("float32", "float16")]
+    with glue.use(parts):
+        for shape, kernel, given, dtype in cases:
+            x, w = Placeholder(shape, dtype), Placeholder(kernel, dtype)
+            y = ops.conv(x, w, **given)
+            outs = [y, *gradients(ops.sum(y), [x, w])]
+            Program(outs, [], {t: tuple(t.shape) for t in (x, w)}, engine="cuda")
+    made = {tuple(d["words"][1:]) for d in parts["cudnn_graphs"].made}
+    assert len(made) == 3 * len(cases)
+    assert ask(made, H100) == [""] * len(made)
