@@ -132,7 +132,7 @@ class Scan(Op):
     def prepare_for(
         self, engine: str, ins: Sequence[Spec], outs: Sequence[Spec | None], values: Sequence[Partial]
     ) -> Program:
-        return self._program(ins, values, "native" if engine == "native" else "numpy")
+        return self._program(ins, values, engine)
 
     def scratch(self, ins: Sequence[Spec], outs: Sequence[Spec | None], prepared: Program) -> Sequence[Spec]:
         body = self.body
@@ -156,7 +156,7 @@ class Scan(Op):
         arena = Arena(b.xp, b.scratch[0])
         states = self._state_slots(b, order)
         calls: list[Thunk] = [copy_call(b.xp, s[0], x) for s, x in zip(states, init, strict=True)]
-        if program.engine == "native":  # its kernels are made for arrays without gaps
+        if program.engine != "numpy":  # its kernels are made for arrays without gaps
             seqs, consts = ([_whole(b.xp, x, calls) for x in arrays] for arrays in (seqs, consts))
         spare: dict[Value, Any] = {}
         for i, t in enumerate(order):  # the ellipsis makes views of single numbers too

@@ -7,11 +7,16 @@ import pytest
 
 from gpukeras import ops
 from gpukeras.compiler.function import Function
+from gpukeras.compiler.scan import scan
+from gpukeras.graph.gradient import gradients
 from gpukeras.graph.op import Op
 from gpukeras.graph.tensor import Placeholder, Variable, apply
+from gpukeras.kernels.cuda import glue
 from gpukeras.runtime.device import Device
+from tests.csrc import simulator
 
 from .cupy import Cupy, early
+from .libraries import libraries
 
 RUNS = 5  # at once, recorded, and replayed three times
 
@@ -199,3 +204,25 @@ def test_nothing_is_read_or_waited_for_while_a_step_runs(fake, device):
         assert (fake.machine.reads, fake.machine.syncs) == counts
     with early(fake):
         assert plan.outputs()[1].shape == (2, 3)
+
+
+@pytest.mark.skipif(simulator.COMPILER is None, reason="no C++ compiler is installed")
+def test_a_loop_and_its_gradient_are_one_graph(fake):
+    x, w = Placeholder((3, 4, 5), "float32"), Placeholder((5, 5), "float32")
+
+    def step(rows, states):
+        h = ops.add(rows[0], ops.matmul(states[0], w))
+        return [h], [h]
+
+    ys, states = scan(step, [x], [ops.zeros_like(x[0])])
+    outputs = [ys[0], states[0], *gradients(states[0], [x, w])]
+    feeds = [normal(3, 4, 5), normal(5, 5, seed=1)]
+    want = Function([x, w], outputs, [], Device("/cpu:0", np, "numpy"))(feeds)
+    with glue.use(libraries()):
+        f = Function([x, w], outputs, [], Device("/gpu:0", fake, "cuda"))
+        for _ in range(RUNS):
+            got = f(feeds)
+        (graph,) = graphs(f, (3, 4, 5), (5, 5))
+    assert graph.launches == RUNS - 1
+    for g, v in zip(got, want, strict=True):
+        np.testing.assert_allclose(g, v, 1e-5, 1e-6)
