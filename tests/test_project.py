@@ -36,6 +36,7 @@ DOORS = {
     "gpukeras.runtime.feed": "training hands batches over without copying them first",
     "gpukeras.runtime.native": "gpukeras.info reports on it",
     "gpukeras.runtime.device": "gpukeras.info reports on it",
+    "gpukeras.kernels.collectives": "gpukeras.distributed adds up gradients between the GPUs of processes",
     "gpukeras.kernels.cuda.glue": "gpukeras.info reports on it",
     "gpukeras.kernels.cuda.glue_build": "the command build-cuda calls it",
 }

@@ -2,6 +2,7 @@
 
 from .. import backend as K
 from .. import optimizers
+from .gpus import Average
 from .process import current
 
 # Subclasses made, by the optimizer's class and the compression: equal classes for equal optimizers.
@@ -49,23 +50,7 @@ def DistributedOptimizer(
     return _distributed(base, compression).from_config(optimizer.get_config())
 
 
-def _average(flat):
-    """Averages a flat array over all processes, in place."""
-    link = current()
-    link.sum(flat)
-    flat /= flat.dtype.type(link.size)
-
-
-def _average_halves(flat):
-    """Averages a flat array over all processes, in place, in half precision."""
-    if flat.dtype.itemsize <= 2:
-        return _average(flat)
-    half = flat.astype("float16")
-    _average(half)
-    flat[:] = half
-
-
-_AVERAGES = {Compression.none: _average, Compression.fp16: _average_halves}
+_AVERAGES = {Compression.none: Average(current), Compression.fp16: Average(current, halves=True)}
 
 
 class _Averaging:

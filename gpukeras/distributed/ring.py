@@ -23,12 +23,20 @@ class Alone:
 
     rank = local_rank = 0
     size = local_size = 1
+    gpus = None  # what connects the processes' GPUs, False for nothing: see `gpukeras.distributed.gpus`
 
     def sum(self, flat):
         """Adds up a flat array over the processes, in place.
 
         Arguments:
             flat: contiguous NumPy array of one axis.
+        """
+
+    def agree(self, nbytes):
+        """Makes sure that all processes are about to add up as much, from GPU to GPU.
+
+        Arguments:
+            nbytes: int.
         """
 
     def gather(self, data):
@@ -56,6 +64,7 @@ class Alone:
 
     def close(self):
         """Ends the connections."""
+        self.gpus = None
 
 
 class Ring(Alone):
@@ -99,6 +108,9 @@ class Ring(Alone):
             mine, theirs = parts[(self.rank + 1 - step) % self.size], parts[(self.rank - step) % self.size]
             self._exchange(mine, theirs)
 
+    def agree(self, nbytes):
+        self._agree(b"gpus", nbytes)
+
     def gather(self, data):
         self._agree(b"gath", 0)
         found = {self.rank: data}
@@ -119,6 +131,7 @@ class Ring(Alone):
         return bytes(data)
 
     def close(self):
+        super().close()
         for end in (self._next, self._last):
             end.close()
 
@@ -171,6 +184,7 @@ def _told(header):
     kind, number = _HEADER.unpack(header)
     return {
         b"sum ": f"allreduce of {number} bytes",
+        b"gpus": f"allreduce of {number} bytes between GPUs",
         b"gath": "allgather",
         b"root": f"broadcast from rank {number}",
     }.get(kind, "something else")

@@ -1,4 +1,4 @@
-"""Copies and sums between the GPUs of one process: by NCCL where it loads, else from memory to memory."""
+"""Copies and sums between GPUs: by NCCL where it loads, else, in one process, from memory to memory."""
 
 from __future__ import annotations
 
@@ -88,22 +88,28 @@ def _longs(numbers: Sequence[int]) -> Any:
     return (ctypes.c_int64 * len(numbers))(*numbers)
 
 
+def _library(function: str) -> Any:
+    """The glue to NCCL, where it loads and has a function."""
+    from .cuda import glue  # nothing of CUDA's is imported where there is but one GPU
+
+    library = glue.library("nccl")
+    return library if hasattr(library, function) else None
+
+
 def communicator(homes: tuple[int, ...]) -> Communicator | None:
     """NCCL between some GPUs, made once; None where it does not load or does not work.
 
     Arguments:
         homes: their numbers.
     """
-    from .cuda import glue  # nothing of CUDA's is imported where there is but one GPU
-
-    library = glue.library("nccl")
-    if library is None or not hasattr(library, "reduce"):
+    library = _library("reduce")
+    if library is None:
         return None
     key = id(library), id(gpus()[0]), homes
     if key not in _communicators:
         try:
             made: Communicator | None = Communicator(library, homes)
-        except glue.GlueError as error:
+        except RuntimeError as error:
             logging.getLogger("gpukeras").warning("NCCL is not used between GPUs %s: %s", homes, error)
             made = None
         _communicators[key] = library, gpus()[0], made
@@ -173,3 +179,57 @@ class Reduce:
 
     def __call__(self) -> None:
         self._call()
+
+
+# --- several processes with a GPU each
+
+
+def gpu_of(x: Any) -> str:
+    """Which GPU of this machine an array is on, '' for none or where NCCL does not load."""
+    if not hasattr(x, "device") or not hasattr(x.device, "pci_bus_id"):
+        return ""
+    return str(x.device.pci_bus_id) if _library("join") is not None else ""
+
+
+def can_add_up(dtype: Any) -> bool:
+    """Whether NCCL adds up arrays of a dtype."""
+    return dtype.name in TYPES
+
+
+def new_group() -> bytes:
+    """The number by which processes find each other.
+
+    Raises:
+        RuntimeError: where NCCL fails.
+    """
+    number = ctypes.create_string_buffer(128)
+    _library("unique_id").unique_id(number)
+    return number.raw
+
+
+class ProcessGroup:
+    """NCCL between processes; all make theirs at the same time.
+
+    Arguments:
+        size: number of processes.
+        rank: number of this one; it takes part with the GPU in use.
+        number: what `new_group` gave to one of them.
+
+    Raises:
+        RuntimeError: where NCCL fails.
+    """
+
+    def __init__(self, size: int, rank: int, number: bytes) -> None:
+        self._library = _library("join")
+        handle = (ctypes.c_void_p * 1)()
+        self._library.join(size, rank, ctypes.create_string_buffer(number, 128), handle)
+        self._handle = handle[0]
+
+    def average(self, flat: Any) -> None:
+        """Averages an array over the processes, in place, on the current stream.
+
+        Arguments:
+            flat: contiguous array of CuPy's.
+        """
+        stream = gpus()[0].xp.cuda.get_current_stream().ptr
+        self._library.all_reduce(self._handle, address(flat), flat.size, TYPES[flat.dtype.name], 1, stream)

@@ -50,9 +50,12 @@ class Exchange(Op):
             start += x.size
         if isinstance(flat, np.ndarray):
             return [*packing, partial(self.function, flat), *unpacking]
-        return [*packing, partial(self._by_way_of_the_host, flat), *unpacking]
+        return [*packing, partial(self._on_a_gpu, flat), *unpacking]
 
-    def _by_way_of_the_host(self, flat: Any) -> None:
+    def _on_a_gpu(self, flat: Any) -> None:
+        on_gpu = getattr(self.function, "on_gpu", None)
+        if on_gpu is not None and on_gpu(flat):
+            return
         host = flat.get()
         self.function(host)
         flat.set(host)
