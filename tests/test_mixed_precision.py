@@ -427,3 +427,19 @@ def test_metrics_in_float16():
     model.compile("sgd", "categorical_crossentropy", metrics=["acc", "top_k_categorical_accuracy", "mse"])
     values = model.evaluate(rand(0, 6, 2, 2), np.eye(3)[[0, 1, 2, 0, 1, 2]], verbose=0)
     assert len(values) == 4 and np.isfinite(values).all()
+
+
+@pytest.mark.parametrize("layer", ["CuDNNLSTM", "CuDNNGRU", "LSTM"])
+def test_stateful_recurrent_layers(layer):
+    """States are variables, and so of float32; what is summed over steps is too."""
+    losses = {}
+    for policy in ("float32", *POLICIES):
+        K.clear_session()
+        mixed.set_policy(policy)
+        model = Sequential([getattr(keras.layers, layer)(4, stateful=True, batch_input_shape=(4, 6, 3)), Dense(1)])
+        model.set_weights([0.4 * rand(i, *w.shape) for i, w in enumerate(model.get_weights())])
+        model.compile(mixed.scale_loss(keras.optimizers.SGD(0.1), 2.0**8), "mse")
+        losses[policy] = [model.train_on_batch(rand(1, 4, 6, 3), rand(2, 4, 1)) for _ in range(4)]
+        assert {K.dtype(s) for s in model.layers[0].states} == {"float32"}
+    for policy in POLICIES:
+        np.testing.assert_allclose(losses[policy], losses["float32"], rtol=2e-2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..graph.dtype import as_dtype
+from ..graph.dtype import LOW
 from ..graph.tensor import Tensor, apply, as_tensor
 from .array import concatenate
 from .elementwise import cast, multiply, not_equal
@@ -178,7 +178,7 @@ def _run(
     x, kernel, *rest = as_floats(x, kernel, *present.values())
     named = dict(zip(present, rest, strict=True))
     dtype = x.dtype
-    if dtype == "float16":  # sums over many steps in float16 would lose the small terms, and have no BLAS
+    if dtype in LOW:  # sums over many steps would lose the small terms
         x, kernel = cast(x, "float32"), cast(kernel, "float32")
         named = {k: cast(v, "float32") for k, v in named.items()}
     drops = None if input_masks is None else cast(as_tensor(input_masks), x.dtype)
@@ -188,9 +188,9 @@ def _run(
     outs = apply(op(activation, recurrent_activation, tuple(parts), **options), *parts.values())
     found = dict(zip(op.results, outs, strict=True))
     found["ys"] = transpose(found["ys"], (1, 0, 2))
-    if dtype == "float16":
+    if dtype in LOW:
         wanted = {k: found[k] for k in ("ys", "h", "c") if k in found}
-        return {k: cast(v, as_dtype("float16")) for k, v in wanted.items()}
+        return {k: cast(v, dtype) for k, v in wanted.items()}
     return found
 
 

@@ -56,7 +56,7 @@ class Steps(Op):
     """
 
     captures = False
-    precision = "low"
+    precision = "full"
 
     optional_outputs = True
     inplace = (0,)

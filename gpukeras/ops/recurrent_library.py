@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..graph.dtype import as_dtype
+from ..graph.dtype import LOW, as_dtype
 from ..graph.gradient import gradients
 from ..graph.op import Binding, Op, Partial, Spec, Thunk
 from ..graph.shape import Dim, prod
 from ..graph.tensor import Tensor, apply
 from . import elementwise as ew
 from .linalg import matmul
-from .operands import as_floats
+from .operands import as_floats, to_dtype
 from .recurrent import _time_first
 from .recurrent_base import Steps, StepsGrad
 from .recurrent_gru import GRUSteps, GRUStepsGrad
@@ -113,7 +113,7 @@ class LibrarySteps(Op):
         sizes = (*named["x"].shape, named["u"].shape[0])
         inner, _ = _inner(self.cell, sizes, as_dtype(named["x"].dtype))
         z, bias = b.scratch[:2]
-        calls: list[Thunk] = [partial(b.xp.matmul, named["x"], named["w"], z)]
+        calls: list[Thunk] = [partial(b.xp.matmul, named["x"], named["w"], out=z)]
         arrays = named | {"z": z} | _biases(b.xp, self.cell, named["bias"], bias, calls)
         results = outs | _kept(self.cell, outs["reserve"], sizes, z.dtype)
         wanted = [results.get(k) for k in inner.results]
@@ -193,10 +193,10 @@ class LibraryStepsGrad(Op):
         results = [wanted[k] for k in inner.results]
         calls = list(inner.bind(Binding(xp, [arrays[k] for k in inner.parts], results, b.scratch[3:], None, b.where)))
         if outs["x"] is not None:
-            calls.append(partial(xp.matmul, dz, w.T, outs["x"]))
+            calls.append(partial(xp.matmul, dz, w.T, out=outs["x"]))
         if outs["w"] is not None:
             flat = rows.reshape(-1, x.shape[2]).T
-            calls += [partial(xp.copyto, rows, x), partial(xp.matmul, flat, dz.reshape(-1, width), outs["w"])]
+            calls += [partial(xp.copyto, rows, x), partial(xp.matmul, flat, dz.reshape(-1, width), out=outs["w"])]
         if outs["bias"] is not None:
             calls.append(partial(xp.sum, dz, (0, 1), None, outs["bias"][:width]))
             if self.cell == "lstm":
@@ -286,6 +286,8 @@ def library_rnn(
     Source: cuDNN, modes CUDNN_LSTM and CUDNN_GRU.
     """
     x, kernel, recurrent_kernel, bias, *states = as_floats(x, kernel, recurrent_kernel, bias, *states)
-    ins = (_time_first(x, go_backwards), kernel, recurrent_kernel, bias, *states)
-    ys, *rest = apply(LibrarySteps(cell), *ins)
+    ins = [_time_first(x, go_backwards), kernel, recurrent_kernel, bias, *states]
+    if x.dtype in LOW:  # sums over many steps would lose the small terms
+        ins = [to_dtype(t, as_dtype("float32")) for t in ins]
+    ys, *rest = (to_dtype(t, x.dtype) if t.dtype.is_floating else t for t in apply(LibrarySteps(cell), *ins))
     return transpose(ys, (1, 0, 2)), rest[:-1]
