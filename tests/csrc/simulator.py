@@ -5,6 +5,7 @@ import hashlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 CUDA = ROOT / "csrc" / "cuda"
 COMPILER = shutil.which("g++")
 FLAGS = ["-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-ffp-contract=off", "-fPIC"]
+if sys.platform == "linux":
+    FLAGS.append("-fno-gnu-unique")  # shared memory is static here: two builds of a source must not have the same
 KERNEL = re.compile(r'extern\s+"C"\s+SIMULATED_KERNEL\s+void\s+(\w+)\s*\(')
 
 
