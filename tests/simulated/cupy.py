@@ -41,7 +41,7 @@ LINALG = set("cholesky det eigh inv norm qr slogdet solve svd".split())
 
 #: Where `out` stands among the arguments.
 OUT = {"take": 3, "cumprod": 3, "cumsum": 3, "sum": 3, "prod": 3, "mean": 3, "clip": 3, "max": 2, "min": 2, "all": 2,
-       "any": 2, "argmax": 3, "argmin": 3, "dot": 2, "matmul": 2, "trace": 5}  # fmt: skip
+       "any": 2, "argmax": 3, "argmin": 3, "dot": 2, "trace": 5}  # fmt: skip
 
 _numbers = itertools.count()
 
@@ -69,6 +69,16 @@ def _host(value):
     if isinstance(value, (list, tuple)):
         return type(value)(map(_host, value))
     return value
+
+
+def _check_out(numpy, args, out):
+    """What CuPy asks of the array a result goes to."""
+    if not isinstance(out, Array):
+        raise TypeError("return arrays must be of ArrayType")
+    if numpy is np.dot and not out.flags.c_contiguous:
+        raise ValueError("Output array must be C-contiguous")
+    if numpy in (np.dot, _take) and any(a.dtype != out.dtype for a in args[: 2 if numpy is np.dot else 1]):
+        raise TypeError("Output dtype mismatch")
 
 
 class Ufunc:
@@ -118,6 +128,8 @@ class Ufunc:
     def at(self, a, indices, b=None):
         """In place, the same element as often as it is named."""
         self.cupy.check([a, indices, b])
+        if a.dtype.name not in ("int32", "float16", "float32", "float64", "uint32", "uint64"):
+            raise TypeError(f"cupy.{self.name}.at does not support {a.dtype}")
         target, where, values = a.host, _host(indices), _host(b)
         self.cupy.queue(lambda: self.numpy.at(target, where, values))
 
@@ -167,6 +179,7 @@ class Device:
         assert 0 <= self.id < cupy.devices, f"there are {cupy.devices} devices"
         self._before = []
         self.compute_capability = "90"
+        self.pci_bus_id = f"0000:{cupy.bus + self.id:02X}:00.0"
 
     def __enter__(self):
         thread = self.cupy.machine.thread
@@ -206,6 +219,7 @@ class Cupy:
     Arguments:
         devices: number of GPUs.
         memory: bytes of each.
+        bus: where the first one is.
 
     Attributes:
         launches: kernels launched or recorded: name, grid, block and arguments.
@@ -216,9 +230,9 @@ class Cupy:
     ndarray = Array
     __version__ = "14.2.0"
 
-    def __init__(self, devices=1, memory=1 << 32):
+    def __init__(self, devices=1, memory=1 << 32, bus=1):
         self.__name__ = f"cupy-{next(_numbers)}"
-        self.devices, self.memory = devices, memory
+        self.devices, self.memory, self.bus = devices, memory, bus
         self.launches, self.order, self.peer_copies = [], 0, []
         self.machine = Machine(devices)
         self.pools, self.pinned = weakref.WeakSet(), Pinned()
@@ -255,7 +269,7 @@ class Cupy:
         kwargs, place = dict(kwargs or {}), OUT.get(getattr(numpy, "__name__", ""), len(args))
         if len(args) > place:
             *args, kwargs["out"] = args
-        if len(args) > place:
+        if len(args) > (2 if numpy is np.matmul else place):
             raise TypeError(f"{numpy.__name__} takes up to {place + 1} positional arguments")
         out = kwargs.pop("out", None)
         self.check([*args, *kwargs.values(), out])
@@ -276,6 +290,7 @@ class Cupy:
         if out is None:
             found = compute()  # while recording: for shape and type
             return tuple(map(self._filled, found)) if isinstance(found, tuple) else self._result(found, compute)
+        _check_out(numpy, args, out)
         self.queue(lambda: np.copyto(out.host, compute(), casting="unsafe"))
         return out
 

@@ -1,4 +1,4 @@
-"""NCCL in NumPy, behind the functions of the glue, between simulated GPUs of one process."""
+"""NCCL in NumPy, behind the functions of the glue, between simulated GPUs of one process or of several."""
 
 import ctypes
 
@@ -90,6 +90,46 @@ class Nccl:
         reached = first.put_count
         for stream in others:
             stream.put(lambda: first.drain(reached))
+
+
+class NcclOfProcesses:
+    """The part 'nccl' in a program of several processes, who add up through their ring.
+
+    Arguments:
+        link: function that gives the ring.
+
+    Attributes:
+        calls: number of elements and type of each call.
+    """
+
+    NUMBER = bytes(range(128))
+
+    def __init__(self, link):
+        self.link, self.calls, self._handle = link, [], 0
+
+    def unique_id(self, room):
+        """What all must be told."""
+        room[:128] = self.NUMBER
+
+    def join(self, size, rank, number, communicator):
+        """Takes part."""
+        if bytes(number[:128]) != self.NUMBER or (size, rank) != (self.link().size, self.link().rank):
+            raise GlueError("ncclCommInitRank: invalid argument")
+        self._handle += 1
+        communicator[0] = self._handle
+
+    def all_reduce(self, communicator, buffer, size, number, mean, stream):
+        """The mean over all, when the stream gets there."""
+        assert communicator == self._handle and mean == 1
+        streams.check_addresses([buffer])
+        self.calls.append((size, number))
+
+        def run():
+            array = view(buffer, size, TYPES[number])
+            self.link().sum(array)
+            array /= array.dtype.type(self.link().size)
+
+        streams.enqueue(stream, run)
 
 
 def view(address, size, dtype):
