@@ -44,10 +44,12 @@ def condense(parts: Sequence[Part], folds: Sequence[Fold]) -> tuple[list[Part], 
                 gone.add(made[i].reads[operand].source)
                 made[i] = joined
                 break
+    if not gone:
+        return made, list(folds)
     place = {old: new for new, old in enumerate(i for i in range(len(made)) if i not in gone)}
 
     def moved(read: Read) -> Read:
-        return read._replace(source=place[read.source]) if read.inner else read
+        return read._replace(source=place[read.source]) if read.inner and place[read.source] != read.source else read
 
     kept = [p._replace(reads=tuple(moved(r) for r in p.reads)) for i, p in enumerate(made) if i not in gone]
     return kept, [fold._replace(read=moved(fold.read)) for fold in folds]

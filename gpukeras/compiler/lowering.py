@@ -125,11 +125,12 @@ class Lowering:
                 taken = values[node.inputs[1 if predicate.array().item() else 2]]
                 values[node.outputs[0]] = self.cast(taken, node.outputs[0].dtype)
                 return
-        if not node.op.takes_voids and any(values[t].kind == "void" for t in node.inputs):
+        ins = [values[t] for t in node.inputs]
+        if not node.op.takes_voids and any(v.kind == "void" for v in ins):
             values.update((t, self.void(t.shape or (), t.dtype)) for t in node.outputs)
             return
         try:
-            outs = self.emit(node.op, [values[t] for t in node.inputs])
+            outs = self.emit(node.op, ins)
         except ValueError as e:
             if node.scope and node.scope not in str(e):
                 raise ValueError(f"{node.name}: {e}") from e
