@@ -329,7 +329,7 @@ class _Kernel:
                 partial(xp.copyto, at, post[:, :, 1::2].transpose(1, 0, 2)),
                 partial(xp.equal, self.lab[:, :, None], self.lab[:, None, :], same),
                 partial(xp.copyto, equal, same),
-                partial(xp.matmul, at, equal, both),
+                partial(xp.matmul, at, equal, out=both),
                 partial(xp.copyto, where, labels),
                 _take(xp, prob, where, at),
                 partial(xp.subtract, at, both, at),

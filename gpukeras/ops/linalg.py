@@ -89,7 +89,7 @@ class MatMul(Op):
             if not x.shape[1]:
                 return [partial(out.fill, 0)]
             return [partial(xp.dot, x, w, out)]  # BLAS reads transposed views as they are; dot has less to check
-        return [partial(xp.matmul, x, w, out)]
+        return [partial(xp.matmul, x, w, out=out)]
 
 
 def unbroadcast_leading(g: Tensor, x: Tensor, y: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:

@@ -253,7 +253,7 @@ class Product:
             c.dot(self.masked[0], self.kernel, out)
         else:
             c.mul(h, self.drops, self.masked)
-            c.call(c.xp.matmul, self.masked, self.kernels, self.parts)
+            c.call(c.xp.matmul, self.masked, self.kernels, out=self.parts)
             c.assign(self.parts, _gates_first(out, self.gates))
 
     def backward(self, dz: Any, dh: Any) -> None:
@@ -265,7 +265,7 @@ class Product:
                 c.mul(dh, self.drops[0], dh)
             return
         c.assign(_gates_first(dz, self.gates), self.parts)
-        c.call(c.xp.matmul, self.parts, self.kernels.transpose(0, 2, 1), self.masked)
+        c.call(c.xp.matmul, self.parts, self.kernels.transpose(0, 2, 1), out=self.masked)
         c.mul(self.masked, self.drops, self.masked)
         c.add(self.masked[0], self.masked[1], dh)
         for part in self.masked[2:]:
