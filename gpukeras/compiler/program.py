@@ -18,6 +18,7 @@ from ..runtime.device import gpus
 from ..runtime.lanes import home_of
 from ..runtime.memory import ArenaPlanner
 from ..runtime.native import adopt_threads
+from .axis_order import order_axes
 from .blocked import Blocked, group_elementwise
 from .epilogue import join_epilogues
 from .fusion import fuse
@@ -171,6 +172,8 @@ class Program:
     def _joined(self, steps: list[Step], kept: set[Value], updated: set[Value]) -> list[Step]:
         """The steps of a segment, fewer."""
         steps = widen(join_epilogues(steps, kept, self.engine), kept, self.engine)
+        if self.engine == "cuda":
+            steps = order_axes(steps, kept, self.engine)
         if self.engine in ("native", "cuda") and opcodes():
             return fuse(steps, kept, updated, SMALL_ON_GPU if self.engine == "cuda" else SMALL)
         return group_elementwise(steps, kept)

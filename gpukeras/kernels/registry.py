@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,17 @@ class Kernel:
         bind: ties it to arrays, as `Op.bind` does.
         scratch: specs of the work arrays it needs, in place of `Op.scratch`.
         captures: whether its calls can be recorded in a CUDA graph, as `Op.captures` says of `Op.bind`.
+        orders: inputs that it would copy into another order of axes, by place; a plan that gives them as views of
+            arrays in that order saves it the copy.
+        gives: the order of axes in which it makes its only output, where it would have to copy that.
     """
 
     name: str
     bind: Callable[[Binding], Sequence[Thunk]]
     scratch: Sequence[Spec] = ()
     captures: bool = True
+    orders: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    gives: tuple[int, ...] = ()
 
 
 #: (operation, input layouts, output layouts) -> kernel. Layouts are arrays without memory: shape, dtype, strides.

@@ -13,6 +13,7 @@ from ...graph.op import Binding, Spec, Thunk
 from ...ops.conv import Conv, ConvTranspose, ConvWeight
 from ...ops.conv_geometry import resolve_pads
 from ..epilogue import Epilogue
+from ..permuted import Permuted
 from ..registry import Kernel, kernel
 from . import glue, products
 from .epilogues import epilogue
@@ -44,6 +45,15 @@ class Roles(NamedTuple):
         """Those of one of the three operations."""
         tensors = [ins[0], ins[1], out]
         return Roles(*(tensors[i] for i in op.places))
+
+
+def by_filters(ndim: int) -> tuple[int, ...]:
+    """The order that cuDNN is fast with, (F, *kernel, C / groups), of the axes of a kernel (*kernel, C / groups, F)."""
+    return (ndim - 1, *range(ndim - 2), ndim - 2)
+
+
+def _is_ordered(w: Any) -> bool:
+    return bool(w.transpose(by_filters(w.ndim)).flags.c_contiguous)
 
 
 def channels_second(x: Any) -> Any:
@@ -115,7 +125,7 @@ class _Plan(NamedTuple):
 
     kind: str
     pads: Any
-    staged: tuple[bool, bool]  # x and y come or go through arrays without gaps
+    staged: tuple[bool, bool, bool]  # which of x, w and y come or go through arrays without gaps
     scratch: list[Spec]
 
 
@@ -127,46 +137,40 @@ def _plan(op: Any, kind: str, roles: Roles, bias: Any) -> _Plan | None:
     if any(t.dtype != y.dtype or not t.size for t in given) or (bias is not None and not bias.flags.c_contiguous):
         return None
     pads = resolve_pads(op.pads, x.shape[1:-1], w.shape[:-2], op.strides, op.dilation)
-    staged = (not _is_packed(x), not _is_packed(y))
-    seen = Roles(layout(x.shape, x.dtype) if staged[0] else x, w, layout(y.shape, y.dtype) if staged[1] else y)
-    aligned = max(offset_alignment(seen.x, seen.y, bias), y.dtype.itemsize)
+    staged = (not _is_packed(x), not _is_ordered(w), not _is_packed(y))
+    seen = Roles(layout(x.shape, x.dtype) if staged[0] else x, w, layout(y.shape, y.dtype) if staged[2] else y)
+    aligned = max(offset_alignment(seen.x, None if staged[1] else w, seen.y, bias), y.dtype.itemsize)
     sizes = [t.size * t.dtype.itemsize for t in given]
     made = prepare(PART, _graph(op, kind, seen, pads, aligned, MOST_WORKSPACE), _trial(sizes))
     if made is None:
         return None
-    filters = Spec((w.shape[-1], *w.shape[:-2], w.shape[-2]), as_dtype(str(w.dtype)))
-    copies = [Spec(t.shape, as_dtype(str(t.dtype))) for t, s in zip((x, y), staged, strict=True) if s]
-    return _Plan(kind, pads, staged, [Spec((made.workspace,), _UINT8), filters, *copies])
+    shapes = [x.shape, [w.shape[i] for i in by_filters(w.ndim)], y.shape]
+    copies = [Spec(tuple(n), as_dtype(str(y.dtype))) for n, s in zip(shapes, staged, strict=True) if s]
+    return _Plan(kind, pads, staged, [Spec((made.workspace,), _UINT8), *copies])
 
 
 def _bind(op: Any, found: _Plan, b: Binding) -> list[Thunk]:
     """Copies of what lies unfavourably, the graph, and copies of the results."""
     roles, xp = Roles.of(op, b.ins, b.outs[0]), b.xp
     bias = b.ins[-1] if "bias" in found.kind else None
-    work, filters, *copies = b.scratch
+    work, *copies = b.scratch
     before: list[Thunk] = []
     after: list[Thunk] = []
-
-    def through(copy: Any, array: Any, is_result: bool) -> None:
-        if is_result:
-            after.append(partial(xp.copyto, array, copy))
-        else:
-            before.append(partial(xp.copyto, copy, array))
-
-    result = op.places.index(2)
-    used = list(roles)
-    flat = filters.transpose(*range(1, filters.ndim - 1), filters.ndim - 1, 0)
-    through(flat, roles.w, result == 1)
-    for place, is_staged in zip((0, 2), found.staged, strict=True):
-        if is_staged:
-            copy = copies.pop(0)
-            through(copy, roles[place], result == place)
-            used[place] = copy
-    arrays = [used[0], filters, used[2], *([] if bias is None else [bias])]
+    used = [roles.x, roles.w.transpose(by_filters(roles.w.ndim)), roles.y]
+    for place, array in enumerate(used):
+        if found.staged[place]:
+            used[place] = copy = copies.pop(0)
+            if op.places[place] == 2:
+                after.append(partial(xp.copyto, array, copy))
+            else:
+                before.append(partial(xp.copyto, copy, array))
+    arrays = [*used, *([] if bias is None else [bias])]
+    item = roles.y.dtype.itemsize
+    seen = Roles(used[0], roles.w, used[2])
     made = None
-    aligned = max(alignment(arrays), filters.dtype.itemsize)
-    for most, at_most in ((MOST_WORKSPACE, aligned), (work.nbytes, aligned), (work.nbytes, filters.dtype.itemsize)):
-        made = prepare(PART, _graph(op, found.kind, Roles(*used), found.pads, at_most, most))
+    aligned = max(alignment(arrays), item)
+    for most, at_most in ((MOST_WORKSPACE, aligned), (work.nbytes, aligned), (work.nbytes, item)):
+        made = prepare(PART, _graph(op, found.kind, seen, found.pads, at_most, most))
         if made is not None and made.workspace <= work.nbytes:
             break
     else:
@@ -185,7 +189,11 @@ def _convolution(op: Any, ins: Sequence[Any], out: Any, bias: Any, activation: s
         return found
     kind = _FORWARD[bias is not None, activation] if type(op) is Conv else _GRADIENTS[type(op)]
     graph = _plan(op, kind, roles, bias)
-    return None if graph is None else Kernel(f"cudnn:{kind}", partial(_bind, op, graph), graph.scratch)
+    if graph is None:
+        return None
+    order = by_filters(roles.w.ndim) if graph.staged[1] else ()
+    orders, gives = ({}, order) if type(op) is ConvWeight else ({1: order} if order else {}, ())
+    return Kernel(f"cudnn:{kind}", partial(_bind, op, graph), graph.scratch, orders=orders, gives=gives)
 
 
 @kernel("cuda", Conv, ConvTranspose, ConvWeight)
@@ -201,3 +209,17 @@ def convolution_epilogue(op: Epilogue, ins: Sequence[np.ndarray], outs: Sequence
         return None
     bias = ins[op.arity] if op.bias else None
     return _convolution(op.op, ins, outs[0], bias, op.activation)
+
+
+@kernel("cuda", Permuted)
+def kernel_gradient(op: Permuted, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel | None:
+    """The gradient of a kernel as cuDNN makes it; `axis_order` has put it so."""
+    if type(op.op) is not ConvWeight:
+        return None
+    found = _convolution(op.op, ins, op.back(outs[0]), None, "")
+
+    def tie(b: Binding) -> Sequence[Thunk]:
+        assert found is not None
+        return found.bind(Binding(b.xp, b.ins, [op.back(b.outs[0])], b.scratch, None, b.where))
+
+    return None if found is None else Kernel(found.name, tie, found.scratch)
