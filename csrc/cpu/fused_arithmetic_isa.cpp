@@ -1,4 +1,5 @@
 // Arithmetic, comparisons, choices and conversions of fused programs, compiled once per instruction set.
+#include <cstring>
 #include <type_traits>
 
 #include "../kernels/arithmetic.h"
@@ -178,6 +179,26 @@ void cast_to_bfloat(const Call& c) {
     for (size_t i = 0; i < n; ++i) y[i] = to_bfloat(x[i]);
 }
 
+// Rows of a table, of a[0] elements: those of in[0] that in[1] names, zeros where it names none.
+template <typename T>
+void rows_at(const Call& c) {
+    T* out = static_cast<T*>(c.out);
+    const T* sums = static_cast<const T*>(c.in[0]);
+    const int32_t* places = static_cast<const int32_t*>(c.in[1]);
+    const size_t width = static_cast<size_t>(c.a[0]);
+    for (size_t done = 0; done < c.count;) {
+        const size_t place = c.index + done, column = place % width, rest = c.count - done;
+        const size_t n = width - column < rest ? width - column : rest;
+        const int32_t sum = places[place / width];
+        if (sum < 0) {
+            std::memset(out + done, 0, n * sizeof(T));
+        } else {
+            std::memcpy(out + done, sums + static_cast<size_t>(sum) * width + column, n * sizeof(T));
+        }
+        done += n;
+    }
+}
+
 #define FLOATS(NAME, MAP, F) \
     {NAME ":f32", MAP<F, float>}, { NAME ":f64", MAP<F, double> }
 #define INTS(NAME, MAP, F) \
@@ -239,6 +260,8 @@ const Opcode opcodes[] = {
     FLOATS("isnan", test1, IsNan),
     FLOATS("isinf", test1, IsInf),
     FLOATS("isfinite", test1, IsFinite),
+    {"rows_at:f32", rows_at<float>},
+    {"rows_at:f64", rows_at<double>},
     CHOICES("f32", float),
     CHOICES("f64", double),
     CHOICES("i32", int32_t),

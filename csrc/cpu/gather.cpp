@@ -113,7 +113,59 @@ class ScatterAdd final : public Task {
     size_t rows_, width_;
 };
 
+template <typename T>
+class RowSums final : public Task {
+  public:
+    RowSums(Picks picks, const void* updates, void* sums, int32_t* places, size_t width)
+        : rows_(picks.size),
+          picks_(std::move(picks)),
+          updates_(static_cast<const T*>(updates)),
+          sums_(static_cast<T*>(sums)),
+          places_(places),
+          width_(width) {}
+
+    void run() override {
+        const std::vector<size_t>& slices = picks_.read();
+        std::fill(places_, places_ + rows_, -1);
+        int32_t used = 0;
+        for (size_t slice : slices) {
+            if (places_[slice] < 0) places_[slice] = used++;
+        }
+        const auto sums = static_cast<size_t>(used);
+        const size_t work = slices.size() * width_ * sizeof(T);
+        const size_t pieces = work < 4 * kGrainBytes ? 1 : static_cast<size_t>(max_threads());
+        // Each piece owns some sums and goes through all updates: their order is that of the indices.
+        parallel_for(sums, (sums + pieces - 1) / pieces, [&](size_t begin, size_t end) {
+            std::fill(sums_ + begin * width_, sums_ + end * width_, T(0));
+            for (size_t i = 0; i < slices.size(); ++i) {
+                const auto sum = static_cast<size_t>(places_[slices[i]]);
+                if (sum < begin || sum >= end) continue;
+                T* to = sums_ + sum * width_;
+                const T* from = updates_ + i * width_;
+                for (size_t j = 0; j < width_; ++j) to[j] += from[j];
+            }
+        });
+    }
+
+  private:
+    size_t rows_;
+    Resolved picks_;
+    const T* updates_;
+    T* sums_;
+    int32_t* places_;
+    size_t width_;
+};
+
 }  // namespace
+
+std::shared_ptr<Task> row_sums(Picks picks, const void* updates, void* sums, int32_t* places, Number type,
+                               size_t width) {
+    if (type == Number::f32)
+        return std::make_shared<RowSums<float>>(std::move(picks), updates, sums, places, width);
+    if (type == Number::f64)
+        return std::make_shared<RowSums<double>>(std::move(picks), updates, sums, places, width);
+    throw std::invalid_argument("row_sums: float32 or float64");
+}
 
 std::shared_ptr<Task> gather(Picks picks, const char* x, char* out, size_t bytes) {
     return std::make_shared<Gather>(std::move(picks), x, out, bytes);

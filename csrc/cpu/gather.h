@@ -32,4 +32,9 @@ enum class Number { f32, f64, i32, i64 };
 std::shared_ptr<Task> scatter_add(Picks picks, const void* updates, void* out, Number type, size_t rows,
                                   size_t width);
 
+// Rows of `sums`, of `width` numbers, for the rows of a table that indices name, in the order in which these
+// come first; places[row] says which one, -1 where there is none.
+std::shared_ptr<Task> row_sums(Picks picks, const void* updates, void* sums, int32_t* places, Number type,
+                               size_t width);
+
 }  // namespace gpukeras::cpu

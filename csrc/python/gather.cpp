@@ -70,6 +70,19 @@ void bind_gather(py::module_& m) {
             return task_over(std::move(task), py::args(py::make_tuple(indices, updates, out)));
         },
         "A task that clears out and adds slices of updates, `width` numbers each, where indices say.");
+    m.def(
+        "row_sums",
+        [](const py::array& indices, const py::array& updates, py::array sums, py::array places, size_t width,
+           bool wrap, const std::string& before, const std::string& after) {
+            for (const py::array& x : {updates, py::array(sums), py::array(places)})
+                require_contiguous(x, "arrays");
+            if (!py::isinstance<py::array_t<int32_t>>(places)) throw std::invalid_argument("places: int32");
+            auto task = cpu::row_sums(
+                picks(indices, static_cast<size_t>(places.size()), 0, wrap, before, after), updates.data(),
+                sums.mutable_data(), static_cast<int32_t*>(places.mutable_data()), number(updates), width);
+            return task_over(std::move(task), py::args(py::make_tuple(indices, updates, sums, places)));
+        },
+        "A task that adds up slices of updates with equal indices, and says where each row's sum is.");
 }
 
 }  // namespace gpukeras

@@ -10,6 +10,7 @@ from ..graph.op import Op
 from ..graph.shape import normalize_axis, prod
 from ..kernels import find
 from ..kernels.native.opcodes import opcodes
+from ..kernels.table_rows import RowsAt
 from ..ops.elementwise import Cast, Identity, StopGradient
 from ..ops.pointwise import REGISTRY, Elementwise
 from ..ops.random import DropoutMask, RandomBinomial, RandomNormal, RandomUniform, TruncatedNormal
@@ -130,7 +131,7 @@ def piece_of(step: Step) -> Piece | None:
         return _rows(step)
     if kind in _DRAWS:
         return _random(step)
-    return None
+    return _rows_at(step) if kind is RowsAt else None
 
 
 def expanded(step: Step) -> list[Step]:
@@ -241,6 +242,16 @@ def _random(step: Step) -> Piece | None:
         piece.numbers = (op.p,)
     elif isinstance(op, (RandomNormal, TruncatedNormal)):
         piece.numbers = (op.mean, op.stddev)
+    return piece
+
+
+def _rows_at(step: Step) -> Piece | None:
+    op, out = step.op, step.outs[0]
+    assert isinstance(op, RowsAt)
+    piece = _checked(Piece(step, "map", out.size, 1, f"rows_at:{TYPES.get(out.dtype, '')}"))
+    if piece is not None:
+        piece.numbers = (op.width,)
+        piece.sources = [Source(v, "direct") for v in step.ins]
     return piece
 
 

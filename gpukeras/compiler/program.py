@@ -25,6 +25,7 @@ from .fusion import fuse
 from .fusion_pieces import SMALL, SMALL_ON_GPU
 from .lowering import Lowering
 from .partition import partition, read_outside
+from .table_rows import keep_rows
 from .transfers import first_brought, spread
 from .value import Step, Value
 from .widening import widen
@@ -172,6 +173,8 @@ class Program:
     def _joined(self, steps: list[Step], kept: set[Value], updated: set[Value]) -> list[Step]:
         """The steps of a segment, fewer."""
         steps = widen(join_epilogues(steps, kept, self.engine), kept, self.engine)
+        if self.engine == "native":
+            steps = keep_rows(steps, kept)
         if self.engine == "cuda":
             steps = order_axes(steps, kept, self.engine)
         if self.engine in ("native", "cuda") and opcodes():

@@ -13,6 +13,7 @@ from ...graph.shape import normalize_axis, prod
 from ...ops.gather import Gather, PutAlong, ScatterAdd, TakeAlong, out_of_range
 from ...runtime import native
 from ..registry import Kernel, kernel
+from ..table_rows import RowSums
 from .calls import copy
 
 _INDICES = ("int32", "int64")
@@ -100,6 +101,24 @@ def scatter_add(op: ScatterAdd, ins: Sequence[np.ndarray], outs: Sequence[Any]) 
         return [*calls, module.scatter_add(places, added, b.outs[0], rows, width, rows, 0, op.wrap, *texts)]
 
     return Kernel("scatter:rows", bind, _gaps(indices, updates))
+
+
+@kernel("native", RowSums)
+def row_sums(op: RowSums, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel | None:
+    """Sums of an embedding's gradient by the rows that get any."""
+    indices, updates = ins
+    sums, places = outs
+    module = _module(sums, indices, updates)
+    if module is None or not hasattr(module, "row_sums") or indices.dtype.name not in _INDICES:
+        return None
+    rows = places.shape[0]
+
+    def bind(b: Binding) -> list[Thunk]:
+        texts = _message(b, out_of_range(op.wrap), rows)
+        calls, (index, added) = _whole(b, b.ins[0], b.ins[1])
+        return [*calls, module.row_sums(index, added, b.outs[0], b.outs[1], sums.shape[1], op.wrap, *texts)]
+
+    return Kernel("scatter:sums", bind, _gaps(indices, updates))
 
 
 @kernel("native", PutAlong)
