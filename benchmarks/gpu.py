@@ -31,6 +31,7 @@ IMPLS = {
     "torch mixed": ("torch:mixed", {}),
 }
 FIRST = "gpukeras"
+PRODUCTS = {"float32": "single_flops", "TF32": "tf32_flops", "float16": "half_flops"}
 
 
 def parse(arguments):
@@ -102,15 +103,10 @@ def table(results, device):
     """The results as lines of Markdown."""
     lines = []
     if device:
-        lines += [
-            f"Measured: copy {device['copy_bytes'] / 1e9:.0f} GB/s, products "
-            f"float32 {device['single_flops'] / 1e12:.1f}, TF32 {device['tf32_flops'] / 1e12:.1f}, float16 {device['half_flops'] / 1e12:.1f} TFLOP/s.",
-            "",
-        ]
-    lines += [
-        f"| workload | implementation | ms/step | {FIRST} faster by | roofline ms | first step s | peak MiB | repeats |",
-        "|---|---|---:|---:|---:|---:|---:|---:|",
-    ]
+        rates = ", ".join(f"{name} {device[key] / 1e12:.1f}" for name, key in PRODUCTS.items())
+        lines += [f"Measured: copy {device['copy_bytes'] / 1e9:.0f} GB/s; products, TFLOP/s: {rates}.", ""]
+    columns = ["workload", "implementation", "ms/step", f"{FIRST} faster by", "roofline ms", "first step s", "peak MiB"]
+    lines += [f"| {' | '.join([*columns, 'repeats'])} |", "|---|---|" + "---:|" * 6]
     for workload, by_impl in results.items():
         ours = by_impl.get(FIRST, {}).get("step_ms")
         for name, r in by_impl.items():

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -127,3 +128,34 @@ def test_convolutions_of_a_training_step(workload, lines):
     done = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True, check=True)
     found = done.stdout.split("\n")[:-1]
     assert len(found) == len(lines) and set(found) == lines
+
+
+def test_gpu_benchmarks_say_that_there_is_no_gpu():
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / "gpu.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(os.environ, GPUKERAS_ENGINE="numpy"),
+    )
+    assert done.returncode == 3 and "no GPU, nothing was timed: GPUKERAS_ENGINE=numpy" in done.stdout
+
+
+def test_gpu_table(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    spec = importlib.util.spec_from_file_location("gpukeras_benchmarks_gpu", FOLDER / "gpu.py")
+    gpu = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(gpu)
+    device = {"copy_bytes": 2e12, "single_flops": 5e13, "tf32_flops": 4e14, "half_flops": 8e14}
+    measured = {"step_ms": 2.0, "first_s": 0.5, "repeats": 9, "flops": 4e11, "bytes": 2e9, "low": False}
+    results = {
+        "wide": {"gpukeras": measured, "torch": {**measured, "step_ms": 5.0}, "keras3-jax": {"error": "not here"}},
+        "imdb_lstm": {"gpukeras": {**measured, "step_ms": 3.0}, "torch": {**measured, "step_ms": 30.0}},
+        "imdb_cudnnlstm": {"gpukeras": {**measured, "step_ms": 2.5}},
+    }
+    lines = gpu.table(results, device).splitlines()
+    assert "copy 2000 GB/s" in lines[0] and "TF32 400.0" in lines[0]
+    assert "| wide | torch | 5.000 | 2.50 | 2.000 | 0.50 |  | 9 |" in lines
+    assert any("wide | keras3-jax | not here" in line for line in lines)
+    assert "- against torch: geometric mean 5.00, least 2.50, 2 workloads" in lines
+    assert lines[-1] == "- LSTM with hard_sigmoid takes 1.20 times what CuDNNLSTM takes"

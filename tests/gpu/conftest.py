@@ -1,6 +1,8 @@
-"""What the tests on a GPU get: the device, and a share of them for each of several processes."""
+"""What the tests on a GPU get: the device, a share of them for each of several processes, a log, a deadline."""
 
+import json
 import os
+import time
 import zlib
 
 import pytest
@@ -10,15 +12,47 @@ os.environ.setdefault("GPUKERAS_TF32", "0")
 
 from . import devices
 
+_started = time.monotonic()
+
 
 def pytest_addoption(parser):
     parser.addoption("--share", default="0/1", help="run the tests of one of several processes: 'number/count'")
+    parser.addoption("--log", default="", help="file that gets a line of JSON per test")
+    parser.addoption("--deadline", type=float, default=0, help="seconds after which no further test is started")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     number, count = map(int, config.getoption("--share", "0/1").split("/"))
     if count > 1:
         items[:] = [item for item in items if zlib.crc32(item.nodeid.encode()) % count == number]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session):
+    _note(session.config, {"outcome": "selected", "count": len(session.items)})
+
+
+def pytest_runtest_teardown(item):
+    seconds = item.config.getoption("--deadline", 0)
+    if seconds and time.monotonic() - _started > seconds:
+        item.session.shouldstop = f"{seconds:.0f} s are over"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.when == "call" or report.outcome != "passed" and report.when == "setup":
+        text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr or "")
+        line = {"test": item.nodeid, "outcome": report.outcome, "seconds": report.duration, "text": text}
+        _note(item.config, line)
+
+
+def _note(config, line):
+    path = config.getoption("--log", "")
+    if path:
+        with open(path, "a") as file:
+            file.write(json.dumps(line) + "\n")
 
 
 @pytest.fixture
