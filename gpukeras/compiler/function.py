@@ -144,7 +144,7 @@ class Function:
                     engine=self.device.engine,
                     lane_of=lanes.lanes(self.device),
                     memories=memories,
-                    reduces=memories and has_nccl(),
+                    reduces=lambda: memories and has_nccl(),
                 )
                 return Plan(program, self.device, self._memory)
         except DynamicShape:

@@ -31,7 +31,7 @@ class Lowering:
         feeds: shape of each tensor that is fed (any tensor of the graph may be).
         known: values of fed tensors on which the plan is specialised.
         lane_of: number of the device that runs what was made in a device scope; None: all runs on one.
-        reduces: whether sums over devices are theirs to compute.
+        reduces: tells whether sums over devices are theirs to compute; asked where there are such sums.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Lowering:
         feeds: Mapping[Tensor, Sequence[int]],
         known: Mapping[Tensor, np.ndarray] | None = None,
         lane_of: Callable[[str | None], int] | None = None,
-        reduces: bool = False,
+        reduces: Callable[[], bool] = lambda: False,
     ) -> None:
         self.reduces = reduces
         self._lane_of = lane_of

@@ -45,7 +45,7 @@ class Program:
         engine: whose kernels the steps use where it has any: 'numpy', 'native' or 'cuda'.
         lane_of: number of the device that runs what was made in a device scope; None: all runs on one.
         memories: the devices are GPUs with memories of their own (see `transfers`).
-        reduces: they add up gradients themselves.
+        reduces: tells whether they add up gradients themselves.
 
     Attributes:
         steps: operations in order.  segments: (phase, lane, number) of the steps that follow each other on a device.
@@ -67,7 +67,7 @@ class Program:
         engine: str = "numpy",
         lane_of: Callable[[str | None], int] | None = None,
         memories: bool = False,
-        reduces: bool = False,
+        reduces: Callable[[], bool] = lambda: False,
     ) -> None:
         lowering = Lowering(feeds, known, lane_of, reduces)
         self.memories = memories

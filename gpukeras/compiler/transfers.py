@@ -238,7 +238,8 @@ def _can_reduce(step: Step, homes: tuple[int, ...]) -> bool:
         homes[0] == 0
         and len(set(homes)) == len(homes) > 1
         and all(v.root.kind == "temp" and v.proto.flags.c_contiguous for v in step.ins)
-        and str(step.ins[0].dtype) in collectives.TYPES
+        and collectives.can_add_up(step.ins[0].dtype)
+        and collectives.communicator(homes) is not None
     )
 
 

@@ -155,7 +155,7 @@ class Total(Op):
             return ins[0]
         if len(there) == 1:
             return there[0]
-        if lowering.reduces:  # devices with memory of their own: theirs to add up
+        if lowering.reduces():  # devices with memory of their own: theirs to add up
             return None if len(there) == len(ins) else lowering.emit(self, there)[0]
         from .pointwise import REGISTRY
 

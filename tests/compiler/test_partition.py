@@ -80,7 +80,7 @@ def test_one_lane_without_virtual_devices(monkeypatch):
 @pytest.mark.parametrize(("rows", "inputs"), [(6, 3), (2, 0)])
 def test_devices_with_memories_of_their_own_add_up_themselves(rows, inputs):
     x, _, _, g = shared()
-    lowering = Lowering({x: (rows, 4)}, lane_of=lanes.lane_of, reduces=True)
+    lowering = Lowering({x: (rows, 4)}, lane_of=lanes.lane_of, reduces=lambda: True)
     lowering.lower([g])
     assert [len(step.ins) for step in lowering.steps if step.op.name == "total"] == [inputs] * (inputs > 0)
 

@@ -19,18 +19,19 @@ class Nccl:
 
     Attributes:
         groups: the calls made: kind, GPUs, number of arrays.
+        made: of each communicator, all GPUs and its own.
     """
 
     def __init__(self, works=True):
-        self.works, self.groups, self._made = works, [], []
+        self.works, self.groups, self.made = works, [], []
 
     def create(self, devices, which, communicators):
         """One communicator per GPU."""
         if not self.works:
             raise GlueError("ncclCommInitAll: unhandled system error")
         for i in range(devices):
-            self._made.append((tuple(which[:devices]), which[i]))
-            communicators[i] = len(self._made)
+            self.made.append((tuple(which[:devices]), which[i]))
+            communicators[i] = len(self.made)
 
     def broadcast(self, devices, communicators, arrays, buffers, sizes, queues):
         """Bytes from the first GPU to the others."""
@@ -63,7 +64,7 @@ class Nccl:
         self._meet(gpus, queues, run)
 
     def _gpus(self, devices, communicators):
-        found = [self._made[communicators[i] - 1] for i in range(devices)]
+        found = [self.made[communicators[i] - 1] for i in range(devices)]
         assert tuple(gpu for _, gpu in found) == found[0][0], "communicators that were not made together"
         return found[0][0]
 

@@ -100,10 +100,10 @@ def crossing(program):
 
 
 @pytest.mark.parametrize("reduces", [False, True])
-def test_what_crosses_in_a_training_step(cupy, reduces):
+def test_what_crosses_in_a_training_step(nccl, reduces):
     x, w, loss, g = shared()
     updates = [(w, ops.subtract(w, g))]
-    p = Program([loss], updates, {x: (6, 4)}, lane_of=lanes.lane_of, memories=True, reduces=reduces)
+    p = Program([loss], updates, {x: (6, 4)}, lane_of=lanes.lane_of, memories=True, reduces=lambda: reduces)
     gradients_cross = [(4, 0, "reduce_gradients", 1)] if reduces else [(4, 0, "transfer", 1)] * 2
     assert crossing(p) == [
         (0, 0, "broadcast_weights", 2),
@@ -236,6 +236,14 @@ def test_nccl_between_some_gpus(nccl):
     del nccl.groups[:]
     parallel.train_on_batch(*batch())
     assert nccl.groups == [("broadcast", (0, 1, 2), 4)]
+
+
+def test_nothing_is_asked_of_the_other_gpus_by_a_model_for_one(nccl):
+    model, _ = template()
+    model.train_on_batch(*batch())
+    model.predict(batch()[0])
+    assert nccl.made == [] and nccl.groups == []
+    assert [d._stream for d in gpus()] == [None] * GPUS
 
 
 def test_where_nccl_does_not_work_copies_do(caplog):
