@@ -110,7 +110,7 @@ def main(parts: list[str] | None = None) -> int:
     for name in parts or PARTS:
         try:
             print(f"{name}: {build(name)}")
-        except BuildError as error:
+        except (BuildError, OSError) as error:
             failed = True
             print(f"{name}: not compiled: {error}")
     return int(failed)
