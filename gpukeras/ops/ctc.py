@@ -208,7 +208,7 @@ class _Kernel:
             odd = states[:, 1::2]
             thunks += [
                 partial(xp.equal, odd[:, 1:], odd[:, :-1], self.equal),
-                partial(xp.multiply, self.equal, IMPOSSIBLE, skip[0][:, 3::2]),
+                partial(xp.multiply, self.equal, skip.dtype.type(IMPOSSIBLE), skip[0][:, 3::2]),
             ]
         return thunks
 
@@ -319,7 +319,7 @@ class _Kernel:
             partial(xp.subtract, post, self.lp[:, :B], post),
             partial(xp.copyto, self.total, 10 * IMPOSSIBLE, "same_kind", self.none),
             partial(xp.greater_equal, xp.arange(self.T)[:, None], self.tlen, outside),
-            partial(xp.multiply, outside, 10 * IMPOSSIBLE, shift),
+            partial(xp.multiply, outside, shift.dtype.type(10 * IMPOSSIBLE), shift),
             partial(xp.add, shift, self.total, shift),
             partial(xp.add, post, shift[:, :, None], post),
             partial(xp.exp, post, post),
