@@ -19,8 +19,10 @@ def multi_gpu_model(model, gpus=None, cpu_merge=True, cpu_relocation=False):
     Arguments:
         model: built `Model`, the template.
         gpus: int >= 2, the number of GPUs; or list of at least two GPU numbers; None for all there are.
-        cpu_merge: whether the results are put together on the CPU; otherwise on the first of the GPUs.
-        cpu_relocation: whether the weights are to live on the CPU: the template is built again there.
+        cpu_merge: whether the results are put together by what all GPUs have in common, which is the first GPU of the
+            machine, in place of Keras' CPU; otherwise by the first of `gpus`. The numbers are the same.
+        cpu_relocation: whether the template is built again, with weights that are copies of its own. Weights live on
+            the first GPU of the machine either way, and the others have copies while they compute.
 
     Returns:
         `Model` with the inputs and outputs of `model`.
