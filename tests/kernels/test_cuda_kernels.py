@@ -54,6 +54,14 @@ def test_pooling(padding, shape, first):
     assert first.grid == (1,) and [type(a).__name__ for a in first.args] == ["Array", "Array", "int32", "ndarray"]
 
 
+def test_pooling_of_what_has_gaps_copies_it_first():
+    x, w = Placeholder((2, 3, 7, 8), "float32"), Placeholder((2, 3, 3, 3), "float32")
+    y = ops.max_pool(x[..., 1:], (2, 2), (2, 2), "valid", True)
+    loss = ops.sum(ops.multiply(ops.transpose(y, (0, 2, 3, 1)), w))
+    feeds = {x: normal(2, 3, 7, 8), w: normal(2, 3, 3, 3, seed=1)}
+    check([y, *gradients(loss, [x])], feeds, ["pooling:max", "pooling:max_gradient"])
+
+
 @pytest.mark.parametrize("multiplier, stride, padding", [(1, 1, "same"), (2, 2, "valid")])
 def test_depthwise_convolution(multiplier, stride, padding):
     x, w = Placeholder((2, 8, 7, 3), "float32"), Placeholder((3, 2, 1, 3 * multiplier), "float32")
@@ -65,7 +73,7 @@ def test_depthwise_convolution(multiplier, stride, padding):
     assert grids["depthwise_backward_kernel"] == (1, 6)
 
 
-@pytest.mark.parametrize("axes, name", [((0, 1), "columns"), ((1, 2), "rows"), ((0,), "columns")])
+@pytest.mark.parametrize("axes, name", [((0, 1), "columns"), ((1, 2), "rows"), ((0,), "columns"), ((0, 2), "between")])
 def test_moments(axes, name):
     x = Placeholder((300, 4, 5), "float32")
     mean, variance = ops.moments(x, axes)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ...graph.op import Binding, Thunk
+from ...graph.dtype import as_dtype
+from ...graph.op import Binding, Spec, Thunk
 from ...ops.conv import Conv, ConvTranspose, ConvWeight
 from ...ops.conv_geometry import resolve_pads
 from ...ops.pool import MaxPool, MaxPoolGrad, MaxPoolPick, WindowSpread, WindowSum
@@ -54,7 +56,7 @@ def structure(dtype: np.dtype[Any], *values: Any) -> np.ndarray:
 def pooling(op: Any, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel | None:
     """One thread per element of the result; with channels first, every channel is an image of its own."""
     name, count = _POOLS[type(op)], {MaxPoolGrad: 3, MaxPoolPick: 3}.get(type(op), 1)
-    if not all(fits(x) for x in (*ins[:count], outs[0])):
+    if not fits(outs[0]) or not all(x.dtype == np.float32 and 0 < x.size <= MOST for x in ins[:count]):
         return None
     large = ins[0] if isinstance(op, _LARGE_INPUT) else outs[0]
     small = ins[0] if isinstance(op, WindowSpread) else ins[1] if count == 3 else outs[0]
@@ -68,12 +70,19 @@ def pooling(op: Any, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel |
     sizes = [(*ones, *v) for v in (spatial, small.shape[axes], op.size, op.strides)]
     geometry = structure(POOLING, channels, *sizes, before, int(getattr(op, "mean", False)))
 
-    def bind(b: Binding) -> list[Thunk]:
-        elements = b.outs[0].size
-        args = [*b.ins[:count], b.outs[0], elements, geometry]
-        return [launch(b.xp, "pooling.cu", f"pooling_{name}", blocks_for(elements), args)]
+    gaps = [i for i, x in enumerate(ins[:count]) if not x.flags.c_contiguous]
+    copies = [Spec(ins[i].shape, as_dtype("float32")) for i in gaps]
 
-    return Kernel(f"cuda:pooling:{name}", bind)
+    def bind(b: Binding) -> list[Thunk]:
+        elements, arrays = b.outs[0].size, b.ins[:count]
+        calls: list[Thunk] = [partial(b.xp.copyto, copy, arrays[i]) for i, copy in zip(gaps, b.scratch, strict=True)]
+        for i, copy in zip(gaps, b.scratch, strict=True):
+            arrays[i] = copy
+        args = [*arrays, b.outs[0], elements, geometry]
+        return [*calls, launch(b.xp, "pooling.cu", f"pooling_{name}", blocks_for(elements), args)]
+
+    orders = {i: tuple(range(ins[i].ndim)) for i in gaps}
+    return Kernel(f"cuda:pooling:{name}", bind, copies, orders=orders)
 
 
 def depthwise(op: Any, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel | None:

@@ -27,7 +27,7 @@ _FEW_PLACES = 8  # of a row, which every element of it looks at
 
 @kernel("cuda", Moments)
 def moments(op: Moments, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel | None:
-    """Over the last axes, a block per row, or over the first ones, in two stages."""
+    """Over the last axes, a block per row; over the first ones, or first and last ones, in two stages."""
     x = ins[0]
     if not fits(x) or any(out is None for out in outs):
         return None
@@ -40,9 +40,9 @@ def moments(op: Moments, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kern
             return [launch(b.xp, "moments.cu", "row_moments", rows, [b.ins[0], *b.outs, x.size // rows])]
 
         return Kernel("cuda:moments:rows", by_row)
-    if axes != list(range(len(axes))):
-        return None
     columns = math.prod(x.shape[i] for i in kept)
+    if axes != list(range(len(axes))):
+        return _moments_between(x, kept, columns) if kept == list(range(kept[0], kept[-1] + 1)) else None
     rows = x.size // columns
     parts = min(-(-rows // 64), _MOST_PARTS)
 
@@ -57,6 +57,22 @@ def moments(op: Moments, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kern
         ]
 
     return Kernel("cuda:moments:columns", by_column, [Spec((3 * parts * columns,), as_dtype("float32"))])
+
+
+def _moments_between(x: np.ndarray, kept: list[int], columns: int) -> Kernel:
+    """Of channels that lie between samples and pixels: a block per image, whose results are joined."""
+    parts = math.prod(x.shape[: kept[0]])
+    length = x.size // (parts * columns)
+
+    def bind(b: Binding) -> list[Thunk]:
+        (part,), (mean, variance) = b.scratch, b.outs
+        join = [part, parts, mean, variance, columns]
+        return [
+            launch(b.xp, "moments.cu", "row_moments_parts", parts * columns, [b.ins[0], part, length]),
+            launch(b.xp, "moments.cu", "column_moments", -(-columns // THREADS), join),
+        ]
+
+    return Kernel("cuda:moments:between", bind, [Spec((3 * parts * columns,), as_dtype("float32"))])
 
 
 def _index(b: Binding, place: int, target: Any) -> Thunk:
