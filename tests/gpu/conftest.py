@@ -21,6 +21,11 @@ def pytest_addoption(parser):
     parser.addoption("--deadline", type=float, default=0, help="seconds after which no further test is started")
 
 
+def pytest_sessionstart(session):
+    if os.environ.get("GPUKERAS_TEST_NO_POOL") == "1" and devices.real_cupy() is not None:
+        devices.real_cupy().cuda.set_allocator(None)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     number, count = map(int, config.getoption("--share", "0/1").split("/"))

@@ -70,4 +70,5 @@ def test_gradients_equal_numpys(gpu, case):
             for got, want in zip(function(arrays), reference(arrays), strict=True):
                 scale = np.abs(want[np.isfinite(want)]).max(initial=0) if np.ndim(want) else np.abs(want)
                 rtol = {"float16": 1e-2, "float32": 2e-5, "float64": 1e-10}[dtype]
-                np.testing.assert_allclose(got, want, rtol, rtol / 10 * (1 + float(scale)))
+                # What cancels has errors relative to the largest terms.
+                np.testing.assert_allclose(got, want, rtol, rtol / 2 * (1 + float(scale)))

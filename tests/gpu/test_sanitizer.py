@@ -36,8 +36,8 @@ def test_hand_written_kernels(tool):
         pytest.skip("compute-sanitizer is not installed")
     tests = [sys.executable, "-m", "pytest", "-q", "-c", "tests/gpu/settings.ini", "--rootdir=.", "--confcutdir=tests"]
     tests += ["-p", "no:cacheprovider", "--share", f"1/{SHARE}", "tests/gpu/test_operations.py", "-k", CHOICE]
-    # The pool hands out parts of larger blocks, whose ends memcheck would not see.
-    settings = dict(os.environ, PYTHONPATH=str(ROOT), CUPY_GPU_MEMORY_POOL="0", GPUKERAS_CUDA_GRAPHS="0")
+    # A pool hands out parts of larger blocks, whose ends memcheck would not see.
+    settings = dict(os.environ, PYTHONPATH=str(ROOT), GPUKERAS_TEST_NO_POOL="1", GPUKERAS_CUDA_GRAPHS="0")
     command = [program, "--tool", tool, "--error-exitcode", "9", "--target-processes", "all", *tests]
     done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=150, check=False)
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
