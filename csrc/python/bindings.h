@@ -12,6 +12,7 @@
 namespace gpukeras {
 
 void bind_tasks(pybind11::module_& m);
+void bind_ctc(pybind11::module_& m);
 void bind_fused(pybind11::module_& m);
 void bind_gather(pybind11::module_& m);
 void bind_pooling(pybind11::module_& m);

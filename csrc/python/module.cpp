@@ -125,6 +125,7 @@ PYBIND11_MODULE(_native, m) {
     gpukeras::bind_tasks(m);
     gpukeras::bind_fused(m);
     gpukeras::bind_steps(m);
+    gpukeras::bind_ctc(m);
     gpukeras::bind_gather(m);
     gpukeras::bind_pooling(m);
 #if defined(GPUKERAS_ONEDNN)

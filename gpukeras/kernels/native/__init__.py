@@ -1,3 +1,3 @@
 """Kernels of the native CPU engine, made of the C++ extension's tasks."""
 
-from . import convolution, fused, gather, matmul, moments, pooling, recurrent
+from . import convolution, ctc, fused, gather, matmul, moments, pooling, recurrent
