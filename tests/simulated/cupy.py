@@ -102,6 +102,9 @@ class Ufunc:
                 raise TypeError(f"Unsupported type {type(a)}")
         if not any(isinstance(a, Array) for a in args) and out is None:
             raise TypeError(f"{self.name} of numbers alone")
+        kinds = {a.dtype.kind for a in args if isinstance(a, (Array, np.generic))}
+        if kinds == {"b"} and any(type(a) is float for a in args):
+            raise TypeError(f"{self.name} of truth values and a float, which CuPy would do in half precision")
         function = self.numpy if dtype is None else lambda *xs, **kw: self.numpy(*xs, dtype=dtype, **kw)
         shape = np.broadcast_shapes(*(np.shape(_host(a)) for a in args))
         with np.errstate(all="ignore"):

@@ -1,6 +1,7 @@
 """Memory of a GPU that is not there: pools that hand out what was given back, a limit, and pinned memory."""
 
 import contextlib
+import ctypes
 import weakref
 from types import SimpleNamespace
 
@@ -105,31 +106,26 @@ class MemoryPool:
         return sum(map(len, self.free.values()))
 
 
-class PinnedMemoryPointer(np.ndarray):
-    """Page-locked memory of the host, a buffer to NumPy: copies from and to it happen when their stream gets there."""
-
-    @property
-    def ptr(self):
-        return self.ctypes.data
-
-    def size(self):
-        return self.nbytes
-
-
 class Pinned:
-    """All pinned memory there is."""
+    """Page-locked memory of the host: copies from and to it happen when their stream gets there."""
 
     def __init__(self):
         self.blocks = weakref.WeakValueDictionary()
 
     def alloc(self, size):
-        block = np.full(max(size, 1), 0xFF, np.uint8).view(PinnedMemoryPointer)
-        self.blocks[block.ctypes.data] = block
+        """A buffer to NumPy, which lives as long as arrays look at it."""
+        # not an array: `np.frombuffer` of one keeps what that looks at, and not the array
+        kind = type("PinnedMemoryPointer", (ctypes.c_uint8 * max(size, 1),), {"size": lambda self: size})
+        block = kind()
+        block.ptr = ctypes.addressof(block)
+        ctypes.memset(block, 0xFF, size)
+        self.blocks[block.ptr] = block
         return block
 
     def has(self, array):
         at = array.__array_interface__["data"][0]
-        return any(start <= at and at + array.nbytes <= start + b.nbytes for start, b in list(self.blocks.items()))
+        ends = [(start, start + ctypes.sizeof(block)) for start, block in list(self.blocks.items())]
+        return any(start <= at and at + array.nbytes <= end for start, end in ends)
 
 
 @contextlib.contextmanager
