@@ -38,7 +38,8 @@ def mlp():
 def cnn():
     """Convolutions, pooling, batch normalisation, a residual connection."""
     inputs = Input((8, 8, 3))
-    x = Conv2D(8, 3, padding="same", kernel_regularizer="l2")(inputs)
+    # No bias: its gradient under batch normalisation is 0 but for rounding, which Adam would make steps of.
+    x = Conv2D(8, 3, padding="same", use_bias=False, kernel_regularizer="l2")(inputs)
     x = Activation("relu")(BatchNormalization()(x))
     x = add([MaxPooling2D()(x), Conv2D(8, 1, strides=2)(inputs)])
     x = DepthwiseConv2D(3, padding="same")(x)
