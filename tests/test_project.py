@@ -27,7 +27,7 @@ BELOW = {
     "ops": {"graph", "runtime"},
     "kernels": {"graph", "ops", "runtime"},
     "compiler": {"graph", "ops", "kernels", "runtime"},
-    "backend": {"graph", "ops", "compiler", "runtime"},
+    "backend": {"graph", "ops", "kernels", "compiler", "runtime"},
     # A second backend interface: TensorFlow's names over the same operations, with Keras' layers for tf.layers.
     "tensorflow": {"graph", "ops", "compiler", "runtime", "backend", "keras"},
 }

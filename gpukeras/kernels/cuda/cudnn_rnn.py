@@ -109,6 +109,7 @@ def made(cell: str, sizes: tuple[int, ...]) -> _Made | None:
 
 
 def _reserve(cell: str, *sizes: int) -> int:
+    """Bytes that the library keeps for the gradient; 0 where it is absent."""
     found = made(cell, sizes)
     return 0 if found is None else found.reserve
 
