@@ -63,7 +63,9 @@ class _Schedule:
         self.readers: dict[Value, list[Step]] = {}
         self.makers: dict[Value, Step] = {}
         for step in steps:
-            self.makers.update((v, step) for v in step.outs if v is not None)
+            for v in step.outs:
+                if v is not None:
+                    self.makers[v] = step
             for root in {v.root: None for v in step.ins}:
                 self.readers.setdefault(root, []).append(step)
         for step in steps:
@@ -86,8 +88,12 @@ class _Schedule:
             self.slot[step] = len(self.anchors)
             return
         self.pieces[step] = piece
-        makers = [self.makers.get(v.root) for v in step.ins]
-        self.slot[step] = max((self.slot[m] for m in makers if m is not None), default=0)
+        slot = 0
+        for v in step.ins:
+            maker = self.makers.get(v.root)
+            if maker is not None and self.slot[maker] > slot:
+                slot = self.slot[maker]
+        self.slot[step] = slot
 
     def _latest(self, step: Step) -> int:
         """Last slot in which whatever reads this step's result still gets it in time."""
@@ -107,7 +113,7 @@ class _Schedule:
         for step in reversed(steps):
             out = step.outs[0]
             if step in self.pieces and out.size <= self.small and (out in updated or out not in self.needed):
-                if all(r in waiting for r in self.readers.get(out, ())):
+                if waiting.issuperset(self.readers.get(out, ())):
                     waiting.add(step)
         return waiting
 
@@ -225,8 +231,9 @@ class _Gathering:
         ins: dict[Value, int] = {}
         outs: dict[Value, int] = {}
         for cluster in clusters:
+            inside = {piece.step for piece in cluster.pieces}
             for piece in cluster.pieces:
-                if self._leaves(piece.out, cluster):
+                if piece.out in self.order.needed or not inside.issuperset(self.order.readers.get(piece.out, ())):
                     outs[piece.out] = len(outs)
         loops: list[Loop] = [assemble(cluster, ins, outs) for cluster in clusters]
         where = clusters[0].pieces[-1].step.where
@@ -234,10 +241,3 @@ class _Gathering:
         for v in outs:
             v.step = step
         return step
-
-    def _leaves(self, v: Value, cluster: Cluster) -> bool:
-        """Whether something outside its loop reads a result."""
-        if v in self.order.needed:
-            return True
-        inside = {piece.step for piece in cluster.pieces}
-        return any(reader not in inside for reader in self.order.readers.get(v, ()))

@@ -57,15 +57,17 @@ class Piece:
             'all' (one result) or 'columns' (one per column).
         count: elements it looks at.
         length: elements of a row, 1 where it knows no rows.
+        out: the result.
         order: place among the pieces of its slot.
         group: for 'columns': results for every so many elements; 0: for all together.
         opcode: of the evaluator; for 'all' and 'columns' 'kind:type' of the reduction.
     """
 
-    __slots__ = ("step", "kind", "count", "length", "opcode", "numbers", "sources", "order", "group")
+    __slots__ = ("step", "out", "kind", "count", "length", "opcode", "numbers", "sources", "order", "group")
 
     def __init__(self, step: Step, kind: str, count: int, length: int, opcode: str) -> None:
         self.step = step
+        self.out = step.outs[0]
         self.kind = kind
         self.count = count
         self.length = length
@@ -74,11 +76,6 @@ class Piece:
         self.sources: list[Source] = []
         self.order = 0
         self.group = 0
-
-    @property
-    def out(self) -> Value:
-        """The result."""
-        return self.step.outs[0]
 
 
 def _address(array: np.ndarray) -> int:
