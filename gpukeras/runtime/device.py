@@ -24,13 +24,15 @@ class Device:
         xp: array module, NumPy or CuPy.
         engine: whose kernels plans use: 'numpy', 'native' or 'cuda'.
         number: of the GPU.
+        aside: work is queued on a stream of its own, as on all GPUs but the first.
     """
 
-    def __init__(self, name: str, xp: ModuleType, engine: str = "numpy", number: int = 0) -> None:
+    def __init__(self, name: str, xp: ModuleType, engine: str = "numpy", number: int = 0, aside: bool = False) -> None:
         self.name = name
         self.xp = xp
         self.engine = engine
         self.number = number
+        self.aside = aside
         self._stream: Any = None
         self.executes = name != "planonly"
         self.is_gpu = xp is not np
@@ -75,12 +77,12 @@ class Device:
 
     @contextlib.contextmanager
     def active(self) -> Iterator[Any]:
-        """Makes this GPU the current one, and on another than the first its own stream; gives the stream.
+        """Makes this GPU the current one, and where it has one its own stream; gives the stream.
 
         Arrays are made on the current GPU, and calls are queued there.
         """
         with self.xp.cuda.Device(self.number), self._named_in_errors():
-            if self.number == 0:
+            if not self.aside:
                 yield self.xp.cuda.get_current_stream()
                 return
             if self._stream is None:
@@ -159,7 +161,7 @@ def gpus() -> list[Device]:
         return []
     if not _gpus or _gpus[0] is not first:
         count = 1 if first.number else int(first.xp.cuda.runtime.getDeviceCount())
-        _gpus = [first, *(Device(f"/gpu:{i}", first.xp, first.engine, i) for i in range(1, count))]
+        _gpus = [first, *(Device(f"/gpu:{i}", first.xp, first.engine, i, aside=True) for i in range(1, count))]
     return _gpus
 
 

@@ -102,6 +102,6 @@ class Memory:
         need = Arena.reserve(nbytes)
         have = 0 if self._raw is None else self._raw.size
         if need > have:
-            with self._device.active() if self._device.number else contextlib.nullcontext():
+            with self._device.active() if self._device.aside else contextlib.nullcontext():
                 self._raw = self._device.empty((max(need, have * 2),), "uint8")
         return Arena(self._device.xp, self._raw)
