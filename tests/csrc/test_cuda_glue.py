@@ -40,6 +40,15 @@ H100 = {
     "isTccDriver": 0, "supportCoopLaunch": 1,
 }  # fmt: skip
 
+A100 = H100 | {
+    "deviceName": "NVIDIA A100-SXM4-80GB", "deviceVer": 800, "multiProcessorCount": 108, "smClockRateKHz": 1410000,
+    "memClockRateKHz": 1593000, "l2CacheSize": 41943040, "maxSharedMemoryPerBlockOptin": 166912,
+}  # fmt: skip
+B200 = H100 | {
+    "deviceName": "NVIDIA B200", "deviceVer": 1000, "multiProcessorCount": 148, "smClockRateKHz": 1965000,
+    "memClockRateKHz": 3996000, "memoryBusWidth": 8192, "l2CacheSize": 132644864, "totalGlobalMem": 191000000000,
+}  # fmt: skip
+
 
 def compiled(name, folder):
     """The shared library made of a source; skips where headers are missing."""
@@ -244,9 +253,10 @@ def test_graphs_validate(ask):
     assert ask(graphs) == [""] * len(graphs)
 
 
-def test_there_is_an_engine_for_every_convolution_on_an_h100(ask):
+@pytest.mark.parametrize("device", [A100, H100, B200], ids=lambda d: d["deviceName"])
+def test_there_is_an_engine_for_every_convolution(ask, device):
     asked = [(name, kind) for name in CASES for kind in PASSES]
-    found = ask([description(kind, *CASES[name][:2], **CASES[name][2]) for name, kind in asked], H100)
+    found = ask([description(kind, *CASES[name][:2], **CASES[name][2]) for name, kind in asked], device)
     assert {case: error for case, error in zip(asked, found, strict=True) if error} == {}
 
 
