@@ -23,7 +23,7 @@ struct CtcArrays {
 };
 
 // Floats of work memory.
-size_t ctc_work(size_t samples, size_t length, size_t most);
+size_t ctc_work(size_t samples, size_t length, size_t classes, size_t most);
 
 // Running it throws std::invalid_argument, in words that begin with `where`, for labels that are no classes
 // and for lengths that do not fit.

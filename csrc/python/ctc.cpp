@@ -26,7 +26,7 @@ T* pointer(const py::object& array, bool writes) {
 }  // namespace
 
 void bind_ctc(py::module_& m) {
-    m.def("ctc_work", &cpu::ctc_work, "Floats of work memory that `ctc` wants for N, T and L.");
+    m.def("ctc_work", &cpu::ctc_work, "Floats of work memory that `ctc` wants for N, T, C and L.");
     m.def(
         "ctc",
         [](const py::array& x, const py::array& labels, const py::array& steps, const py::array& said,

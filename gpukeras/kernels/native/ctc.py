@@ -23,7 +23,7 @@ def ctc(op: CTCLoss, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel |
         return None
     if not x.flags.c_contiguous or any(n.dtype != np.int32 or not n.flags.c_contiguous for n in whole):
         return None
-    work = module.ctc_work(x.shape[0], x.shape[1], ins[1].shape[1])
+    work = module.ctc_work(*x.shape, ins[1].shape[1])
 
     def bind(b: Binding) -> list[Thunk]:
         return [module.ctc(*b.ins, *b.outs, b.scratch[0], b.where)]
