@@ -40,9 +40,9 @@ def _expanded(steps: list[Step], needed: set[Value]) -> list[Step]:
     kept: list[Step] = []
     for step in reversed(steps):
         for part in reversed(expanded(step)):
-            if part is step or any(v in wanted for v in part.outs):
+            if part is step or not wanted.isdisjoint(part.outs):
                 kept.append(part)
-                wanted.update(v.root for v in part.ins)
+                wanted.update([v.root for v in part.ins])
     kept.reverse()
     return kept
 

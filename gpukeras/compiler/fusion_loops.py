@@ -64,7 +64,7 @@ class Cluster:
         self.count, self.length = self._next
         self.pieces.append(piece)
         self.made[piece.out] = piece
-        self._read.update(s.value.root for s in piece.sources if s.how != "scalar")
+        self._read.update([s.value.root for s in piece.sources if s.how != "scalar"])
 
 
 def _fitted(have: tuple[int, int], count: int, length: int) -> tuple[int, int] | None:

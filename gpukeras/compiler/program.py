@@ -126,9 +126,9 @@ class Program:
         needed = {v.root for v in self.outputs} | {v.root for _, v in self.commits}
         live = []
         for step in reversed(steps):
-            if any(v in needed for v in step.outs):
+            if not needed.isdisjoint(step.outs):
                 live.append(step)
-                needed.update(v.root for v in step.ins)
+                needed.update([v.root for v in step.ins])
         live.reverse()
         if self.memories:
             live = self._spread(live)
