@@ -49,7 +49,10 @@ def choose(
     if xp is None or xp.cuda.get_current_stream().is_capturing():
         return -1
     key = _key(xp, part, words)
-    known = _read().get(key)
+    table, damage = _read()
+    if damage:
+        warnings.warn(f"{file()} is not used: {damage}; it will be written anew", RuntimeWarning, stacklevel=2)
+    known = table.get(key)
     if isinstance(known, int) and -1 <= known < count:
         return known
     times = {}
@@ -95,24 +98,20 @@ def _time(xp: Any, prepared: Any, trial: Callable[[Any, int, Any], None]) -> flo
     return min(times)
 
 
-def _read() -> dict[str, Any]:
+def _read() -> tuple[dict[str, Any], str]:
+    """The choices kept so far, and what is wrong with the file."""
     try:
         found = json.loads(file().read_text())
-        if isinstance(found, dict):
-            return found
-        raise ValueError("it holds no table")
     except FileNotFoundError:
-        return {}
+        return {}, ""
     except (OSError, ValueError) as error:
-        warnings.warn(f"{file()} is not used: {error}; it will be written anew", RuntimeWarning, stacklevel=2)
-        return {}
+        return {}, str(error)
+    return (found, "") if isinstance(found, dict) else ({}, "it holds no table")
 
 
 def _write(key: str, choice: int) -> None:
     """Adds a choice; of processes that write at once, one may lose its own, which it then measures again."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        table = _read()
+    table, _ = _read()
     table[key] = choice
     target = file()
     try:
