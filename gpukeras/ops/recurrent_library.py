@@ -185,13 +185,16 @@ class LibraryStepsGrad(Op):
         sizes, width = (*x.shape, named["u"].shape[0]), w.shape[1]
         inner, _ = self._inner(sizes, as_dtype(x.dtype))
         dz, rbias, rows = b.scratch[:3]
-        arrays = (
-            named | _kept(self.cell, named["reserve"], sizes, dz.dtype) | {"rbias": rbias, "link": dz.reshape(-1)[:0]}
-        )
+        reserve = named["reserve"]
+        calls: list[Thunk] = []
+        if not reserve.flags.c_contiguous:  # bytes with gaps cannot be seen as numbers
+            reserve = xp.empty(reserve.shape, reserve.dtype)
+            calls.append(partial(xp.copyto, reserve, named["reserve"]))
+        arrays = named | _kept(self.cell, reserve, sizes, dz.dtype) | {"rbias": rbias, "link": dz.reshape(-1)[:0]}
         wanted: dict[str, Any] = {"z": dz, **{k: outs.get(k) for k in ("u", "h0", "c0")}}
         wanted["rbias"] = None if outs["bias"] is None else outs["bias"][width:]
         results = [wanted[k] for k in inner.results]
-        calls = list(inner.bind(Binding(xp, [arrays[k] for k in inner.parts], results, b.scratch[3:], None, b.where)))
+        calls += inner.bind(Binding(xp, [arrays[k] for k in inner.parts], results, b.scratch[3:], None, b.where))
         if outs["x"] is not None:
             calls.append(partial(xp.matmul, dz, w.T, out=outs["x"]))
         if outs["w"] is not None:

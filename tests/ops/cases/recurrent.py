@@ -245,6 +245,7 @@ CASES = [
     _kernel_gradient(_lstm_case("tanh", "sigmoid", True, True)),
     _kernel_gradient(_gru_case("tanh", "sigmoid", True, False, True)),
     _kernel_gradient(_simple_case("tanh", True, True)),
+    *[_kernel_gradient(_library_case(cell, True)) for cell in ("lstm", "gru")],
     replace(
         _lstm_case("tanh", "sigmoid"), label="lstm half", dtypes=("float16",), wrt=(), tol=_SMALL,
         why="inputs rounded to float16 pass through sums of three or two terms each at four steps",
