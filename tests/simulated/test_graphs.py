@@ -1,5 +1,6 @@
 """Steps as CUDA graphs: recorded, replayed, and what is left out of them; against the same steps run at once."""
 
+import gc
 import logging
 
 import numpy as np
@@ -170,6 +171,22 @@ def test_memory_taken_while_recording_stays_the_plans_own(fake, device):
         fake.get_default_memory_pool().free_all_blocks()
         others = [fake.full((1000,), 1e9, "float32") for _ in range(8)]
     assert len(graphs(f, (1000,))) == 1 and len(others) == 8
+    (own,) = [pool for pool in fake.pools if pool is not fake.get_default_memory_pool()]
+    assert own.total_bytes() >= 2 * 4000 and own.used_bytes() == 0
+    del f, own
+    gc.collect()
+    assert list(fake.pools) == [fake.get_default_memory_pool()]
+
+
+def test_an_output_is_the_old_value_of_what_the_step_changes(fake, device):
+    w = Variable(np.zeros(2, "float32"), name="w")
+    w._device = device
+    x = Placeholder((2,), "float32")
+    f = Function([x], [w, ops.multiply(w, 2.0)], [(w, ops.add(w, x))], device)
+    for i in range(RUNS):
+        old, twice = f([np.ones(2, "float32")])
+        assert old.tolist() == [i, i] and twice.tolist() == [2 * i, 2 * i]
+    assert w.numpy().tolist() == [RUNS, RUNS] and len(graphs(f, (2,))) == 1
 
 
 def test_one_plan_per_shape_has_its_own_graph(fake, device):

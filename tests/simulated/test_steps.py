@@ -163,6 +163,17 @@ def test_a_step_is_one_graph():
     assert graph.launches == 14
 
 
+def test_an_order_may_change_from_step_to_step():
+    x = Placeholder((None,), "float32")
+    steps = steps_of(Function([x], [ops.mean(x)], device=device()), [np.arange(8, dtype="float32")])
+    order = np.arange(8)
+    for _ in range(3):
+        order[:] = (order + 1) % 8  # the array of an epoch is shuffled in place
+        assert steps.one(order, 2, 4) == [order[2:6].mean()]
+        totals = np.zeros(1)
+        assert steps.add_up(order, 0, 8, 4, totals, 1e9) == 8 and totals.tolist() == [28]
+
+
 def test_outputs_are_collected():
     x = Placeholder((None, 3), "float32")
     made = device()
