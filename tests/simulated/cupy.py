@@ -419,7 +419,12 @@ class Cupy:
         self.check([where] if peer else [dst, src, where])
         target, source, mask = dst.host, _host(src), True if where is None else where.host
         source = np.asarray(source).astype(dst.dtype) if kind is None else source
-        self.queue(lambda: np.copyto(target, source, casting="unsafe", where=mask))
+
+        def copy():
+            with np.errstate(all="ignore"):
+                np.copyto(target, source, casting="unsafe", where=mask)
+
+        self.queue(copy)
 
     def may_share_memory(self, a, b, max_work=None):
         return np.may_share_memory(a.host, b.host)

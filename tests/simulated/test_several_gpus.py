@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gpukeras import backend as K
-from gpukeras import ops
+from gpukeras import mixed_precision, ops
 from gpukeras.compiler.function import Function
 from gpukeras.compiler.gpu import GpuOutOfMemory
 from gpukeras.compiler.program import Program
@@ -19,7 +19,18 @@ from gpukeras.graph.scope import device_scope
 from gpukeras.graph.tensor import Placeholder, Variable
 from gpukeras.kernels import collectives
 from gpukeras.kernels.cuda import glue
-from gpukeras.layers import BatchNormalization, Dense, Dropout
+from gpukeras.layers import (
+    GRU,
+    LSTM,
+    BatchNormalization,
+    Conv2D,
+    CuDNNLSTM,
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    MaxPooling2D,
+)
 from gpukeras.models import Sequential
 from gpukeras.optimizers import SGD, Adam
 from gpukeras.runtime import lanes
@@ -29,6 +40,7 @@ from tests.csrc import simulator
 
 from .cupy import early
 from .device import simulated_gpu
+from .libraries import libraries
 from .nccl import Nccl
 
 GPUS = 3
@@ -298,6 +310,53 @@ def test_numbers_repeat(cupy):
     second = trained(GPUS)
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_mixed_precision(monkeypatch):
+    """Casts, a loss scale that all GPUs read, updates that do not happen where gradients are not finite."""
+
+    def steps():
+        mixed_precision.set_policy("mixed_float16")
+        try:
+            return trained(GPUS, (7, 2))
+        finally:
+            mixed_precision.set_policy("float32")
+
+    with monkeypatch.context() as m:
+        m.setenv("GPUKERAS_VIRTUAL_DEVICES", str(GPUS))
+        want = steps()
+    with glue.use({"nccl": Nccl()}), simulated_gpu(devices=GPUS, engine="numpy"):
+        for g, w in zip(steps(), want, strict=True):
+            np.testing.assert_allclose(g, w, rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(simulator.COMPILER is None, reason="no C++ compiler is installed")
+@pytest.mark.parametrize("name", ["convolutional", "recurrent", "cudnn"])
+def test_kernels_and_libraries_run_on_every_gpu(name, monkeypatch):
+    layers = {
+        "convolutional": lambda: [Conv2D(3, 3, activation="relu", input_shape=(6, 6, 2)), MaxPooling2D(), Flatten()],
+        "recurrent": lambda: [Embedding(10, 4, input_length=5), LSTM(4, dropout=0.2, return_sequences=True), GRU(3)],
+        "cudnn": lambda: [CuDNNLSTM(4, input_shape=(5, 2))],
+    }[name]
+    shape = {"convolutional": (6, 6, 2), "recurrent": (5,), "cudnn": (5, 2)}[name]
+
+    def steps():
+        np.random.seed(0)
+        model = Sequential([*layers(), Dense(3, activation="softmax")])
+        parallel = multi_gpu_model(model, 2)
+        parallel.compile(SGD(0.1), "categorical_crossentropy")
+        rng = np.random.default_rng(0)
+        x = rng.integers(0, 10, (7, *shape)) if name == "recurrent" else rng.random((7, *shape))
+        y = np.eye(3)[rng.integers(0, 3, 7)]
+        return [*(parallel.train_on_batch(x, y) for _ in range(3)), *model.get_weights(), parallel.predict(x)]
+
+    with monkeypatch.context() as m:
+        m.setenv("GPUKERAS_VIRTUAL_DEVICES", "2")
+        want = steps()
+    with glue.use({**libraries(), "nccl": Nccl()}), simulated_gpu(devices=2):
+        for g, w in zip(steps(), want, strict=True):
+            np.testing.assert_allclose(g, w, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.skipif(simulator.COMPILER is None, reason="no C++ compiler is installed")
