@@ -8,6 +8,7 @@ from gpukeras.compiler.plan import Plan
 from gpukeras.compiler.program import Program
 from gpukeras.graph.gradient import gradients
 from gpukeras.graph.tensor import Placeholder
+from gpukeras.kernels.native.opcodes import opcodes
 from gpukeras.runtime.device import Device
 from gpukeras.runtime.memory import Memory
 from tests.csrc import simulator
@@ -184,3 +185,38 @@ def test_locally_connected(spatial, size, strides, channels_first):
     y = ops.local_conv(x, w, size, strides, channels_first)
     outs = [y, *gradients(ops.sum(ops.square(y)), [x, w])]
     check(outs, {x: normal(*shape), w: normal(*w.shape, seed=1)}, ["patches", "patches_sum"], 2e-5)
+
+
+needs_loops = pytest.mark.skipif(not opcodes(), reason="the compiler pass that makes fused loops is off")
+
+
+def fused_steps(outputs, feeds):
+    """Names of a plan's steps, all of which are fused loops."""
+    program = Program(outputs, [], {t: a.shape for t, a in feeds.items()}, engine="cuda")
+    names = [step.op.name if step.kernel is None else step.kernel.name for step in program.steps]
+    assert all(name.startswith("cuda:fused") for name in names), names
+    return names
+
+
+@needs_loops
+def test_layer_normalisation_and_its_gradient_are_one_step():
+    x, gamma, beta, dy = (Placeholder(s, "float32") for s in ((6, 70), (70,), (70,), (6, 70)))
+    centred = ops.subtract(x, ops.mean(x, -1, True))
+    scale = ops.sqrt(ops.add(ops.mean(ops.square(centred), -1, True), 1e-3))
+    y = ops.add(ops.multiply(ops.divide(centred, scale), gamma), beta)
+    outs = [y, *gradients(ops.sum(ops.multiply(y, dy)), [x, gamma, beta])]
+    feeds = {t: normal(*t.shape, seed=k) for k, t in enumerate((x, gamma, beta, dy))}
+    assert len(fused_steps(outs, feeds)) == 1
+    check(outs, feeds, [], 2e-5)
+
+
+@needs_loops
+@pytest.mark.parametrize("logits", [True, False])
+def test_cross_entropies_and_their_gradients_are_one_step(logits):
+    x, y = Placeholder((8, 12), "float32"), Placeholder((8, 12), "float32")
+    log = ops.log_softmax(x) if logits else ops.log(ops.clip(ops.softmax(x), 1e-7, 1 - 1e-7))
+    loss = ops.mean(ops.negative(ops.sum(ops.multiply(y, log), -1)))
+    feeds = {x: normal(8, 12) * 3, y: np.abs(normal(8, 12, seed=1))}
+    outs = [loss, *gradients(loss, [x])]
+    assert len(fused_steps(outs, feeds)) == 1
+    check(outs, feeds, [], 1e-5)

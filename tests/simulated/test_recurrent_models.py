@@ -9,6 +9,7 @@ import gpukeras as keras
 from gpukeras import layers, optimizers
 from gpukeras.compiler.function import Function
 from gpukeras.kernels.cuda import glue
+from gpukeras.kernels.native.opcodes import opcodes
 from gpukeras.runtime.device import Device
 from tests.csrc import simulator
 
@@ -16,7 +17,10 @@ from .cudnn_rnn import CudnnRnn
 from .device import simulated_gpu
 from .libraries import libraries
 
-pytestmark = pytest.mark.skipif(simulator.COMPILER is None, reason="no C++ compiler is installed")
+pytestmark = [
+    pytest.mark.skipif(simulator.COMPILER is None, reason="no C++ compiler is installed"),
+    pytest.mark.skipif(not opcodes(), reason="the native engine, whose compiler pass makes fused loops, is off"),
+]
 WORDS, STEPS = 50, 12
 
 
