@@ -67,6 +67,21 @@ def resnet(blocks=1, filters=(2, 3), size=4):
     return model
 
 
+def channels_first():
+    """A convolution, batch normalisation and both pools, with channels before pixels."""
+    model = keras.models.Sequential()
+    first = {"data_format": "channels_first"}
+    model.add(layers.Conv2D(3, 3, padding="same", activation="relu", input_shape=(2, 6, 6), **first))
+    model.add(layers.BatchNormalization(axis=1))
+    model.add(layers.MaxPooling2D(**first))
+    model.add(layers.Conv2D(2, 2, **first))
+    model.add(layers.AveragePooling2D(**first))
+    model.add(layers.Flatten())
+    model.add(layers.Dense(10, activation="softmax"))
+    model.compile("sgd", "categorical_crossentropy")
+    return model
+
+
 def trained(make):
     """Losses and weights after two epochs of two batches, the last one smaller."""
     keras.backend.clear_session()
@@ -79,7 +94,9 @@ def trained(make):
     return losses, model.get_weights()
 
 
-@pytest.mark.parametrize("make", [mlp, cnn, pytest.param(resnet, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "make", [mlp, cnn, *(pytest.param(m, marks=pytest.mark.slow) for m in (channels_first, resnet))]
+)
 def test_training_is_that_of_the_cpu(make):
     want = trained(make)
     parts = libraries()
@@ -130,6 +147,17 @@ def test_kernels_of_a_convolutional_network():
     assert found == {
         "cudnn:forward_bias_relu": 2, "cudnn:data_gradient": 1, "cudnn:kernel_gradient": 2, "cuda:pooling:max": 1,
         "cuda:pooling:max_gradient": 1, "cublaslt:matmul:bias:relu": 1, "cublaslt:matmul:bias": 1, "cublaslt:matmul": 4,
+    }  # fmt: skip
+
+
+def test_kernels_with_channels_first():
+    found = steps(channels_first())
+    assert found.pop("fused") <= 16
+    assert found.pop("no kernel: sum_to") <= 4
+    assert found == {
+        "cudnn:forward": 2, "cudnn:data_gradient": 1, "cudnn:kernel_gradient": 2, "cuda:moments:between": 1,
+        "cuda:pooling:max": 1, "cuda:pooling:max_gradient": 1, "cuda:pooling:sum": 1, "cuda:pooling:spread": 1,
+        "cublaslt:matmul:bias": 1, "cublaslt:matmul": 2,
     }  # fmt: skip
 
 
