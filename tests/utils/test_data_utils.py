@@ -212,8 +212,9 @@ class TestOrdered:
 
         assert ready() == 8
         woken = []
-        notify = enqueuer._changed.notify_all
-        enqueuer._changed.notify_all = lambda: (woken.append(threading.current_thread()), notify())
+        with enqueuer._changed:  # the worker has told of its last batch, and waits
+            notify = enqueuer._changed.notify_all
+            enqueuer._changed.notify_all = lambda: (woken.append(threading.current_thread()), notify())
         for _ in range(3):
             next(batches)
         assert not woken and enqueuer.queue.qsize() == 5
