@@ -8,12 +8,13 @@ from gpukeras.compiler.plan import Plan
 from gpukeras.compiler.program import Program
 from gpukeras.graph.gradient import gradients
 from gpukeras.graph.tensor import as_tensor
-from gpukeras.kernels.cuda import recurrent
+from gpukeras.kernels.cuda import glue, recurrent
 from gpukeras.ops.recurrent_parts import ACTIVATIONS
 from gpukeras.runtime.device import Device
 from gpukeras.runtime.memory import Memory
 from tests.csrc import simulator
 from tests.simulated.cupy import Cupy
+from tests.simulated.libraries import libraries
 
 from .engines import normal, placeholder
 from .engines import run as run_numpy
@@ -66,6 +67,25 @@ def check(layer, outs, how, tolerance=1e-5, order=0, wrt=None):
 def test_outputs_and_gradients(cell, drops, masked, how):
     layer = Layer(cell, drops=DROPS.get(drops, GATES[cell]), masked=masked)
     check(layer, layer.outputs(), how, order=1 if masked else 0)
+
+
+@HOW
+@pytest.mark.parametrize("drops", ["none", "one", "per gate"])
+@pytest.mark.parametrize("cell", GATES)
+def test_products_by_cublaslt(cell, drops, how):
+    parts = libraries()
+    layer = Layer(cell, steps=3, drops=DROPS.get(drops, GATES[cell]))
+    with glue.use(parts):
+        check(layer, layer.outputs(), how)
+        captures = [s.captures for s in Program(list(layer.outputs()), [], shapes(layer), engine="cuda").steps]
+    groups = GATES[cell] if drops == "per gate" else 1 + (cell == "gru")
+    steps = 2 * 3 * groups if how == "steps" else 0  # forwards and backwards
+    # beside them: the gradient of the kernel, and the product of the inputs with its two gradients
+    assert len(parts["cublaslt"].runs) == 2 * (steps + groups + 3) and all(captures)
+
+
+def shapes(layer):
+    return {t: a.shape for t, a in layer.feeds.items()}
 
 
 @pytest.mark.parametrize("pair", list(zip(ACTIVATIONS, ACTIVATIONS[1:] + ACTIVATIONS[:1], strict=True)), ids="-".join)
