@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gpukeras.compiler.gpu_steps import SCALARS
 from tests.csrc import simulator
 
 pytestmark = pytest.mark.skipif(simulator.COMPILER is None, reason="no C++ compiler is installed")
@@ -47,14 +48,42 @@ def test_moments(rows, columns, shares, order):
 # --- rows --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "source, target", [("uint8", "float32"), ("float64", "float32"), ("int64", "int32"), ("int32", "float32")]
-)
-def test_gather_converts(source, target):
-    x = np.random.default_rng(0).integers(0, 200, (10, 7)).astype(source)
-    rows, out = np.array([9, 0, 3, 3, -5, 10]), np.empty((6, 7), target)
-    simulator.file("gather.cu").launch(f"gather_{source}_{target}", (1,), 64, [x, rows, out, I32(6), I32(7), I32(10)])
-    np.testing.assert_array_equal(out, x[np.clip(rows, 0, 9)].astype(target))
+BATCHES = """
+uint8_float32 int32_float32 int64_float32 float64_float32 uint8_float64 int32_float64 int64_float64 float32_float64
+uint8_int32 int64_int32 copy1 copy2 copy4 copy8
+""".split()
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_batches_are_gathered_where_the_last_one_ended(name):
+    copied = {"copy1": "uint8", "copy2": "float16", "copy4": "float32", "copy8": "float64"}
+    source, target = (copied[name],) * 2 if name in copied else name.split("_")
+    kernels, x = simulator.file("steps.cu"), np.random.default_rng(0).integers(0, 200, (10, 7)).astype(source)
+    order, begin, out = np.array([4, 9, 0, 3, 3, -5, 10]), np.array([1]), np.empty((3, 7), target)
+    scalars = np.zeros(1, SCALARS)[0]
+    for rows, wanted in ((order, ([9, 0, 3], [3, 0, 9])), (None, ([1, 2, 3], [4, 5, 6]))):
+        begin[:] = 1
+        for want in wanted:
+            args = [x, rows, begin, out, I32(3), I32(7), np.int64(10)]
+            kernels.launch(f"batch_{name}", (1,), 64, args)
+            np.testing.assert_array_equal(out, x[want].astype(target))
+            kernels.launch("end_step", (1,), 64, [scalars, np.zeros(1), begin, I32(3)])
+    assert begin[0] == 7
+
+
+def test_a_step_ends_with_sums_in_double():
+    values = [np.float32(0.1), np.float64(1 / 3), np.int32(-7), np.int64(2**40), np.bool_(True)]
+    held = [np.array([v]) for v in values]
+    scalars, totals, begin = np.zeros(1, SCALARS), np.ones(5), np.array([10])
+    scalars["value"][0, :5] = [a.ctypes.data for a in held]
+    scalars["type"][0, :5] = range(5)
+    scalars["count"] = 5
+    for _ in range(2):
+        simulator.file("steps.cu").launch("end_step", (1,), 256, [scalars[0], totals, begin, I32(3)])
+    want = np.ones(5)
+    for _ in range(2):
+        want += np.array([float(v) for v in values]) * 3
+    assert totals.tolist() == want.tolist() and begin[0] == 16
 
 
 def sort(kernels, key, order):

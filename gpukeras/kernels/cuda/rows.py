@@ -90,7 +90,7 @@ def gather(op: Gather, ins: Sequence[np.ndarray], outs: Sequence[Any]) -> Kernel
     def bind(b: Binding) -> list[Thunk]:
         rows, out = b.scratch[0], b.outs[0]
         args = [b.ins[0], rows, out, int(index.size), length, x.shape[0]]
-        return [_index(b, 1, rows), launch(b.xp, "gather.cu", "gather_float32_float32", blocks_for(out.size), args)]
+        return [_index(b, 1, rows), launch(b.xp, "gather.cu", "gather", blocks_for(out.size), args)]
 
     return Kernel("cuda:gather", bind, [Spec((index.size,), as_dtype("int64"))])
 
