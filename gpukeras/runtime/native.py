@@ -22,8 +22,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 ONEDNN = "libdnnl.so.3"
-# Some tens of microseconds: enough to meet the next kernel of a step. Ten times as much gains nothing on a quiet machine
-# (0.37 and 0.38 ms a step of stacked_lstm) and costs up to thirty times the step where other programs are at work.
+# Some tens of microseconds: enough to meet the next kernel of a step. Ten times as much gains nothing on a quiet
+# machine (0.37 and 0.38 ms a step of stacked_lstm) and costs up to thirty times the step where other programs are at
+# work.
 SPIN_COUNT = "2000"
 
 
