@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..graph import tensor as graph_tensor
-from ..kernels.cuda.launch import blocks_for, launch
 from ..runtime.feed import Rows
 from ..runtime.graphs import Replay
 from ..runtime.resident import upload
@@ -115,6 +114,8 @@ class _Loop:
     """
 
     def __init__(self, data: _Data, plan: Plan, size: int, ordered: bool) -> None:
+        from ..kernels.cuda.launch import blocks_for, launch  # imported where there is a GPU
+
         self.data, self.plan, self.size = data, plan, size
         xp, outs = data.device.xp, plan.outs
         self.adds = 0 < len(outs) <= _SCALARS and all(a.ndim == 0 and a.dtype.name in _TYPES for a in outs)

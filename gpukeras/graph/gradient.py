@@ -56,7 +56,8 @@ def gradients(
         out = [sums.get(t) for t in node.outputs]
         if all(dy is None for dy in out):
             continue
-        with scope.device_scope(node.device):  # backwards where it went forwards
+        # backwards where it went forwards
+        with scope.device_scope(node.device), scope.gradient_scope(node.scope):
             for t, dy in zip(node.inputs, node.op.grad(node, out), strict=True):
                 if t.dtype.is_floating:
                     sums.add(t, dy)

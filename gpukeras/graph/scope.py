@@ -105,6 +105,17 @@ def device_scope(name: str | None) -> Iterator[None]:
         _state.device = before
 
 
+@contextmanager
+def gradient_scope(of: str) -> Iterator[None]:
+    """Name operations made inside after the scope of those they are gradients of: 'training/gradients/dense_1/'."""
+    before = _state.prefix
+    _state.prefix = f"{before}gradients/{of.rpartition('gradients/')[2]}"
+    try:
+        yield
+    finally:
+        _state.prefix = before
+
+
 def low_precision() -> Any:
     """The 16-bit dtype that operations are to be done in where they can be; None: each in that of its inputs."""
     return _state.low
