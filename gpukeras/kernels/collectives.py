@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -89,7 +90,9 @@ def _longs(numbers: Sequence[int]) -> Any:
 
 
 def _library(function: str) -> Any:
-    """The glue to NCCL, where it loads and has a function."""
+    """The glue to NCCL, where it loads, has a function and is not refused by GPUKERAS_NCCL=0."""
+    if os.environ.get("GPUKERAS_NCCL", "").strip() == "0":
+        return None
     from .cuda import glue  # nothing of CUDA's is imported where there is but one GPU
 
     library = glue.library("nccl")
@@ -117,8 +120,12 @@ def communicator(homes: tuple[int, ...]) -> Communicator | None:
 
 
 def has_nccl() -> bool:
-    """Whether NCCL loads; `communicator` tells whether it works."""
-    return _library("reduce") is not None
+    """Whether NCCL loads and may add up; `communicator` tells whether it works.
+
+    With GPUKERAS_DETERMINISTIC=1 the first GPU adds, in the order of the GPUs: NCCL's order depends on how they are
+    connected.
+    """
+    return os.environ.get("GPUKERAS_DETERMINISTIC") != "1" and _library("reduce") is not None
 
 
 class Broadcast:

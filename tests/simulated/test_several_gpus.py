@@ -240,6 +240,14 @@ def test_nccl_adds_up_all_gradients_in_one_call(nccl):
     np.testing.assert_allclose(parallel.predict(x), model.predict(x), rtol=1e-5)
 
 
+@pytest.mark.parametrize(("name", "value", "groups"), [("NCCL", "0", []), ("DETERMINISTIC", "1", ["broadcast"])])
+def test_settings_leave_nccl_out(nccl, monkeypatch, name, value, groups):
+    monkeypatch.setenv(f"GPUKERAS_{name}", value)
+    _, parallel = template()
+    parallel.train_on_batch(*batch())
+    assert [kind for kind, *_ in nccl.groups] == groups
+
+
 def test_nccl_between_some_gpus(nccl):
     _, parallel = template(gpus=[0, 2])
     parallel.train_on_batch(*batch())
