@@ -50,6 +50,7 @@ class _Data:
     Attributes:
         there: the arrays on the device; None where they are fed batch by batch.
         cursor: the sample the next step begins with.
+        at: what `cursor` holds, when the work in the queue is done.
         totals: sums of the outputs.
         order: the row that each sample is, as far as it has been told.
     """
@@ -67,7 +68,7 @@ class _Data:
         self.order: Any = xp.empty((self.samples,), np.int64) if self.there is not None else None
         self.cursor = xp.zeros((1,), np.int64)
         self.totals = xp.zeros((_SCALARS,), np.float64)
-        self._at = 0
+        self.at = 0
         self._told = 0, 0
 
     def start(self) -> None:
@@ -80,9 +81,8 @@ class _Data:
             raise ValueError(f"samples {begin} to {begin + size} are out of range: there are {self.samples}")
         if self.there is None:
             return
-        if self._at != begin:
+        if self.at != begin:
             self.cursor.fill(begin)
-        self._at = begin + size
         if order is not None and not (self._told[0] <= begin and begin + size <= self._told[1]):
             stop = min(begin + _ORDER * size, end)
             self.order[begin:stop].set(self._checked(order[begin:stop]))
@@ -139,7 +139,9 @@ class _Loop:
         if data.there is None:
             assert self.plan.gpu is not None
             self.plan.gpu.feed(data.rows(order, begin, self.size))
+        data.at = -1  # unknown, should Ctrl-C come now
         self.replay()
+        data.at = begin + self.size
 
 
 def _scalars(outs: Sequence[Any]) -> np.ndarray:

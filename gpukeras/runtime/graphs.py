@@ -131,10 +131,11 @@ class Replay:
                     call()
             except Exception as error:  # CuPy and CUDA have many ways to say no
                 failure = error
-            try:
-                graph = self._stream.end_capture()
-            except Exception as error:
-                failure = failure or error
+            finally:  # after Ctrl-C too: a stream that goes on capturing can do nothing else
+                try:
+                    graph = self._stream.end_capture()
+                except Exception as error:
+                    failure = failure or error
         if failure is not None:
             _log.warning("%s: runs without a CUDA graph: %s", self.where, " ".join(str(failure).split()))
             return None

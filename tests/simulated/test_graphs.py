@@ -162,6 +162,28 @@ def test_a_surprise_is_logged_once_and_runs_at_once(fake, device, caplog):
     assert not any(s.is_capturing() for s in fake.machine.all_streams())
 
 
+def test_an_interrupted_recording_is_made_again(fake, device):
+    x = Placeholder((4,), "float32")
+    f = Function([x], [ops.exp(ops.sin(x))], [], device)
+    v = normal(4)
+    f([v])
+    replay = f.plan([(4,)]).gpu.replay
+    calls = list(replay.calls)
+
+    def interrupted():
+        if fake.machine.stream().is_capturing():
+            raise KeyboardInterrupt
+
+    replay.calls[:] = [*calls, interrupted]
+    with pytest.raises(KeyboardInterrupt):
+        f([v])
+    assert not any(s.is_capturing() for s in fake.machine.all_streams())
+    replay.calls[:] = calls
+    for _ in range(3):
+        np.testing.assert_allclose(f([v])[0], np.exp(np.sin(v)), 1e-6)
+    assert len(replay.graphs) == 1
+
+
 def test_memory_taken_while_recording_stays_the_plans_own(fake, device):
     x = Placeholder((1000,), "float32")
     f = Function([x], [ops.add(apply(Allocating(), x), 0.0)], [], device)

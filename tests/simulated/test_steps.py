@@ -174,6 +174,23 @@ def test_an_order_may_change_from_step_to_step():
         assert steps.add_up(order, 0, 8, 4, totals, 1e9) == 8 and totals.tolist() == [28]
 
 
+def test_an_interrupted_step_leaves_the_next_ones_right():
+    x = Placeholder((None,), "float32")
+    steps = steps_of(Function([x], [ops.mean(x)], device=device()), [np.arange(8, dtype="float32")])
+    assert steps.one(None, 0, 2) == [0.5] and steps.one(None, 2, 2) == [2.5]
+    (loop,) = steps._loops.values()
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    parts = loop.replay._parts
+    loop.replay._parts = [interrupted]
+    with pytest.raises(KeyboardInterrupt):
+        steps.one(None, 4, 2)
+    loop.replay._parts = parts
+    assert steps.one(None, 6, 2) == [6.5] and steps.one(None, 4, 2) == [4.5]
+
+
 def test_outputs_are_collected():
     x = Placeholder((None, 3), "float32")
     made = device()
