@@ -125,8 +125,8 @@ class Replay:
         failure: Exception | None = None
         graph = None
         with cuda.using_allocator(self._pool.malloc), self._stream:
-            self._stream.begin_capture()
             try:
+                self._stream.begin_capture()
                 for call in calls:
                     call()
             except Exception as error:  # CuPy and CUDA have many ways to say no
@@ -137,7 +137,8 @@ class Replay:
                 except Exception as error:
                     failure = failure or error
         if failure is not None:
-            _log.warning("%s: runs without a CUDA graph: %s", self.where, " ".join(str(failure).split()))
+            reason = " ".join(f"{type(failure).__name__}: {failure}".split())
+            _log.warning("%s: runs without a CUDA graph: %s", self.where, reason)
             return None
         return graph
 
