@@ -443,3 +443,20 @@ def test_stateful_recurrent_layers(layer):
         assert {K.dtype(s) for s in model.layers[0].states} == {"float32"}
     for policy in POLICIES:
         np.testing.assert_allclose(losses[policy], losses["float32"], rtol=2e-2)
+
+
+def test_gradients_are_looked_through_in_one_go():
+    from gpukeras.compiler.program import Program
+    from gpukeras.kernels.native.opcodes import opcodes
+
+    if not opcodes():
+        pytest.skip("fused loops need the native extension")
+    grads = [K.placeholder(shape) for shape in ((100,), (5, 7), (3, 3, 2, 4))]
+    program = Program([K.all_finite(grads)], [], {t: tuple(t.shape) for t in grads}, engine="native")
+    assert len(program.steps) == 2  # counts of all gradients, and their sum
+    f = K.function(grads, [K.all_finite(grads)])
+    arrays = [rand(i, *t.shape) for i, t in enumerate(grads)]
+    assert f(arrays)[0]
+    for value in (np.inf, -np.inf, np.nan):
+        arrays[1][2, 3] = value
+        assert not f(arrays)[0]
