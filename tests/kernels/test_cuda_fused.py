@@ -177,21 +177,14 @@ def test_every_row_of_the_table_has_a_function():
 
 
 def test_everything_the_evaluator_can_do_can_be_generated():
-    missing = []
-    for opcode in opcodes():
-        name = opcode.split(":")[0]
-        if name in (
-            "spread",
-            "dropout_mask",
-            "random_uniform",
-            "softmax",
-            "log_softmax",
-            "softmax_grad",
-        ) or name.startswith("row_"):
-            continue
-        if source.signature(opcode) is None:
-            missing.append(opcode)
-    assert not missing
+    # Random numbers and rows are generated with the loop they stand in, see the tests of both; `compiler/table_rows.py`
+    # makes `rows_at` for the native engine alone.
+    rows = {"spread", "softmax", "log_softmax", "softmax_grad", "rows_at"}
+    others = rows | {"dropout_mask", "random_uniform", "random_normal", "truncated_normal", "random_binomial"}
+    names = {opcode: opcode.split(":")[0] for opcode in opcodes()}
+    functions = [o for o, name in names.items() if name not in others and not name.startswith("row_")]
+    assert len(functions) > 100
+    assert [o for o in functions if source.signature(o) is None] == []
 
 
 NAMES = [n for n in REGISTRY if source.signature(f"{n}:f32") and n not in ("masked", "where")]
@@ -309,7 +302,8 @@ def test_dropout_and_random_numbers_are_numpys():
     assert not np.array_equal(want[0], second[0])
 
 
-def test_adam_updates_in_place():
+def test_adam_updates_in_place(monkeypatch):
+    monkeypatch.setenv("GPUKERAS_CUDA_GRAPHS", "0")
     arrays = [normal(33, 4), normal(17, seed=1)]
     gradients, feeds = fed(normal(33, 4, seed=2), normal(17, seed=3))
     results = []
