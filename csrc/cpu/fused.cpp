@@ -20,6 +20,7 @@ constexpr size_t kFirstLevelCache = 24 << 10;  // bytes of it that blocks may ta
 constexpr size_t kChunkElements = 16384;       // work is handed to threads, and sums are made, in such pieces
 constexpr size_t kMaxChunks = 256;             // per loop with reductions: bounds their partial results
 constexpr size_t kAlignment = 64;
+constexpr size_t kManyStreams = 5;        // full arrays of a loop, outputs counted
 constexpr size_t kFarElements = 1 << 17;  // from here on arrays are not expected in the second-level cache
 
 const Tables& tables() {
@@ -115,7 +116,10 @@ struct Program::Layout {
 
     void choose_block(bool strided, size_t bytes_per_element) {
         const size_t unit = loop.length;
-        size_t wanted = kBlockElements;
+        size_t wanted = kBlockElements, streams = 0;
+        for (const Operand& op : loop.operands) streams += op.kind == Operand::full && !op.per_row;
+        // Short turns keep the requests for several arrays that come from memory apart.
+        if (streams >= kManyStreams && loop.count >= kFarElements) wanted = kFewestElements;
         while (wanted > kFewestElements && wanted * bytes_per_element > kFirstLevelCache) wanted /= 2;
         block = std::max<size_t>(1, wanted / unit) * unit;
         if (strided) {

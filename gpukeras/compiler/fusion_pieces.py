@@ -167,7 +167,9 @@ def _map(step: Step) -> Piece | None:
     if isinstance(op, Elementwise):
         opcode = f"{op.row.name}:{types[-1]}"
     elif type(op) is Cast:
-        opcode = f"cast:{types[0]}:{TYPES.get(op.dtype, '')}"
+        # truth values are bytes too
+        source = "b8" if ins[0].dtype == "uint8" else types[0]
+        opcode = f"cast:{source}:{TYPES.get(op.dtype, '')}"
     else:
         opcode = f"copy:{types[0]}"
     piece = _checked(Piece(step, "map", out.size, 1, opcode))

@@ -133,6 +133,15 @@ def test_conversions(source, target):
     np.testing.assert_array_equal(got[0], want[0])
 
 
+@pytest.mark.parametrize("target", ["float32", "float64", "int32"])
+def test_images_of_bytes_join_the_loop_that_reads_them(target):
+    x = np.random.default_rng(0).integers(0, 256, (9, 111)).astype("uint8")
+    t = Placeholder(x.shape, "uint8")
+    got, want, plan = both([t], [ops.subtract(ops.multiply(ops.cast(t, target), 3), 1)], [x])
+    np.testing.assert_array_equal(got[0], want[0])
+    assert len(fused_steps(plan)) == 1 == len(plan.program.steps)
+
+
 # --- units in the last place ------------------------------------------------------------------------------------
 
 FUNCTIONS = {  # name: (NumPy's function in float64, from, to, units in the last place)
