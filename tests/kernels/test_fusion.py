@@ -113,7 +113,7 @@ def test_dropout_draws_the_same_numbers_as_numpy(keep, shape):
 
 @pytest.mark.parametrize("shape", [(1,), (5, 11), (301, 257)])
 def test_random_tensors_are_numpys(shape):
-    """Drawn inside of the loop that reads them, block by block; rows of odd length start anywhere in a block of words."""
+    """Drawn inside of the loop that reads them; rows of odd length start anywhere in a block of words."""
     x = np.random.default_rng(0).standard_normal(shape).astype("float32")
     row = np.linspace(1, 2, shape[-1], dtype="float32")
     t, r = Placeholder(shape, "float32"), Placeholder(row.shape, "float32")

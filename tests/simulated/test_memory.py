@@ -226,9 +226,9 @@ def test_the_error_names_layers_sizes_and_ways_out():
         model.train_on_batch(x[:2], y[:2])  # it goes on with what fits
     text = str(found.value)
     assert isinstance(found.value, MemoryError) and isinstance(found.value.__cause__, MemoryError)
-    for part in ("out of GPU memory", "(50, 10)", "wide", "(50, 2000) float32", "390.6 KiB", "smaller than 50", "made by wide/",
-                 "gradients/wide/",
-                 "mixed precision", "allow_growth", "of 878.9 KiB are free"):  # fmt: skip
+    for part in ("out of GPU memory", "(50, 10)", "wide", "(50, 2000) float32", "390.6 KiB", "smaller than 50",
+                 "made by wide/", "gradients/wide/", "mixed precision", "allow_growth",
+                 "of 878.9 KiB are free"):  # fmt: skip
         assert part in text, (part, text)
     sizes = [float(s) for s in re.findall(r"^  ([0-9.]+) KiB", text, re.MULTILINE)]
     assert sizes == sorted(sizes, reverse=True)
