@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ..kernels.fused import Fold, Part, Read
-from ..kernels.native.opcodes import opcodes
+from ..kernels.native.opcodes import loop_opcodes
 
 #: (instruction, operand, instruction that makes it) -> (the one for both, order of the operands: those of the inner
 #: instruction come first, then the other operand of the outer one).
@@ -66,7 +66,7 @@ def _joined(parts: list[Part], i: int, operand: int, uses: Counter[int]) -> Part
         return None
     name, type_ = part.opcode.split(":")[0], part.opcode.split(":")[-1]
     rule = _RULES.get((name, operand, inner.opcode.split(":")[0]))
-    if rule is None or f"{rule[0]}:{type_}" not in opcodes():
+    if rule is None or f"{rule[0]}:{type_}" not in loop_opcodes():
         return None
     reads = [*inner.reads, part.reads[1 - operand]]
     return part._replace(opcode=f"{rule[0]}:{type_}", reads=tuple(reads[k] for k in rule[1]))

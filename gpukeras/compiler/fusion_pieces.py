@@ -9,7 +9,7 @@ import numpy as np
 from ..graph.op import Op
 from ..graph.shape import normalize_axis, prod
 from ..kernels import find
-from ..kernels.native.opcodes import opcodes
+from ..kernels.native.opcodes import loop_opcodes
 from ..kernels.table_rows import RowsAt
 from ..ops.elementwise import Cast, Identity, StopGradient
 from ..ops.pointwise import REGISTRY, Elementwise
@@ -157,7 +157,7 @@ def expanded(step: Step) -> list[Step]:
 
 
 def _checked(piece: Piece) -> Piece | None:
-    return piece if piece.opcode in opcodes() else None
+    return piece if piece.opcode in loop_opcodes() else None
 
 
 def _map(step: Step) -> Piece | None:
@@ -200,7 +200,7 @@ def _fold(step: Step) -> Piece | None:
         piece = Piece(step, "all", x.size, 1, f"{word}:{type_}")
     elif max(gone) < min(kept):
         piece = Piece(step, "columns", x.size, 1, f"{word}:{type_}")
-    elif max(kept) < min(gone) and length <= LONGEST_ROW and f"row_{word}:{type_}" in opcodes():
+    elif max(kept) < min(gone) and length <= LONGEST_ROW and f"row_{word}:{type_}" in loop_opcodes():
         piece = Piece(step, "row", x.size, length, f"row_{word}:{type_}")
     else:
         # kept axes, reduced ones, and perhaps kept ones again: a set of results for each place in the first

@@ -177,7 +177,7 @@ class Program:
             steps = keep_rows(steps, kept)
         if self.engine == "cuda":
             steps = order_axes(steps, kept, self.engine)
-        if self.engine in ("native", "cuda") and opcodes():
+        if self.engine == "cuda" or (self.engine == "native" and opcodes()):
             return fuse(steps, kept, updated, SMALL_ON_GPU if self.engine == "cuda" else SMALL)
         return group_elementwise(steps, kept)
 

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from gpukeras import ops
+from gpukeras.compiler import fusion_condense, fusion_pieces
 from gpukeras.compiler.plan import Plan
 from gpukeras.compiler.program import Program
 from gpukeras.graph.tensor import Placeholder, Variable, apply
 from gpukeras.kernels.cuda import source
 from gpukeras.kernels.cuda.fused import Generated, fused
 from gpukeras.kernels.fused import Fused, Loop, Part, Read
+from gpukeras.kernels.native import opcodes as native_opcodes
 from gpukeras.kernels.native.opcodes import opcodes
 from gpukeras.ops.pointwise import REGISTRY
 from gpukeras.runtime.device import Device
@@ -177,14 +179,20 @@ def test_every_row_of_the_table_has_a_function():
 
 
 def test_everything_the_evaluator_can_do_can_be_generated():
-    # Random numbers and rows are generated with the loop they stand in, see the tests of both; `compiler/table_rows.py`
-    # makes `rows_at` for the native engine alone.
-    rows = {"spread", "softmax", "log_softmax", "softmax_grad", "rows_at"}
-    others = rows | {"dropout_mask", "random_uniform", "random_normal", "truncated_normal", "random_binomial"}
-    names = {opcode: opcode.split(":")[0] for opcode in opcodes()}
-    functions = [o for o, name in names.items() if name not in others and not name.startswith("row_")]
-    assert len(functions) > 100
-    assert [o for o in functions if source.signature(o) is None] == []
+    """All but what `compiler/table_rows.py` makes for the native engine alone."""
+    assert opcodes() - source.loop_opcodes() == {"rows_at:f32", "rows_at:f64"}
+    assert source.loop_opcodes() - opcodes() <= {"spread:bf16"}
+
+
+def test_steps_are_fused_without_the_extension(monkeypatch):
+    monkeypatch.setattr(native_opcodes, "opcodes", frozenset)
+    found = native_opcodes.loop_opcodes.__wrapped__()
+    assert found == source.loop_opcodes()
+    for module in (fusion_pieces, fusion_condense):
+        monkeypatch.setattr(module, "loop_opcodes", lambda: found)
+    (x,), feeds = fed(normal(40, 6))
+    _, program = compare([ops.sum(ops.tanh(ops.add(ops.softmax(x), 1.0)), 1)], feeds)
+    assert len(program.steps) == 1
 
 
 NAMES = [n for n in REGISTRY if source.signature(f"{n}:f32") and n not in ("masked", "where")]

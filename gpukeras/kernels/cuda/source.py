@@ -143,6 +143,19 @@ def elementwise_opcodes() -> tuple[str, ...]:
     return tuple(opcode for opcode in found if signature(opcode) is not None)
 
 
+@functools.cache
+def loop_opcodes() -> frozenset[str]:
+    """All instructions of fused loops: functions, and what is written out where it stands (`loops.py`)."""
+    floats, numbers = ("f32", "f64"), ("f32", "f64", "i32", "i64")
+    placed: dict[str, tuple[str, ...]] = dict.fromkeys(
+        ("softmax", "log_softmax", "softmax_grad", "dropout_mask", "row_mean"), floats
+    )
+    placed |= dict.fromkeys(("row_sum", "row_max", "row_min", "row_argmax", "row_argmin"), numbers)
+    placed |= dict.fromkeys(("random_uniform", "random_normal", "random_binomial", "truncated_normal"), ("f32",))
+    placed["spread"] = tuple(TYPES)
+    return frozenset(elementwise_opcodes()).union(f"{name}:{kind}" for name, kinds in placed.items() for kind in kinds)
+
+
 def function(s: Signature) -> str:
     """The text of a function."""
     numbers = ("a", "b")[: s.numbers]
