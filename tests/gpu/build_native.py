@@ -1,7 +1,7 @@
 """Builds the native extension beside the package with the compiler alone: a checkout's copy has neither CMake nor pip.
 
 Sources and options are those of CMakeLists.txt, without oneDNN, which a machine with a GPU does not need: the CUDA
-engine takes the compiler's table of instructions from this extension, and everything else falls back to NumPy.
+engine does without it; what the host computes is faster with it.
 """
 
 import importlib
